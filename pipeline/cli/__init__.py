@@ -1,0 +1,109 @@
+"""The command ``aftermerge``: one file per group of commands, and the place where parts are wired.
+
+Only this package reads settings and talks to a person; click, rich and prompt_toolkit live here.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.cli.exits import MEANINGS
+from pipeline.cli.frame import CommandGroup, Loader, shared_options
+from pipeline.cli.version import DISTRIBUTION, version
+
+
+def _demo() -> click.Command:
+    from pipeline.cli.demo import demo
+
+    return demo
+
+
+def _import() -> click.Command:
+    from pipeline.cli.importing import import_
+
+    return import_
+
+
+def _explain() -> click.Command:
+    from pipeline.cli.explaining import explain
+
+    return explain
+
+
+def _verdict() -> click.Command:
+    from pipeline.cli.judging import verdict
+
+    return verdict
+
+
+def _sql() -> click.Command:
+    from pipeline.cli.query import sql
+
+    return sql
+
+
+def _evaluate() -> click.Command:
+    from pipeline.cli.recomputing import evaluate
+
+    return evaluate
+
+
+def _replay() -> click.Command:
+    from pipeline.cli.moving import replay
+
+    return replay
+
+
+def _export() -> click.Command:
+    from pipeline.cli.moving import export
+
+    return export
+
+
+def _rebuild() -> click.Command:
+    from pipeline.cli.recomputing import rebuild
+
+    return rebuild
+
+
+def _doctor() -> click.Command:
+    from pipeline.cli.doctor import doctor
+
+    return doctor
+
+
+#: command -> what imports it, in the order in which a newcomer needs them
+COMMANDS: dict[str, Loader] = {
+    "demo": _demo,
+    "import": _import,
+    "explain": _explain,
+    "verdict": _verdict,
+    "sql": _sql,
+    "evaluate": _evaluate,
+    "replay": _replay,
+    "export": _export,
+    "rebuild": _rebuild,
+    "doctor": _doctor,
+}
+
+_EXIT_CODES = "\b\nExit codes:" + "".join(f"\n  {int(code):>3}  {text}" for code, text in MEANINGS.items())
+
+
+@click.group(
+    cls=CommandGroup,
+    loaders=COMMANDS,
+    epilog=_EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@shared_options
+@click.version_option(version(), prog_name=DISTRIBUTION)
+def main() -> None:
+    """Which change most likely caused which incident, or that none did.
+
+    \b
+    First steps:
+      aftermerge demo                     a real history, attributed, in a minute
+      aftermerge import git ~/src/app     your own clone
+      aftermerge explain INCIDENT         why, in 25 lines
+      aftermerge sql                      every fact is a table
+    """

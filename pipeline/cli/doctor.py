@@ -1,0 +1,230 @@
+"""``aftermerge doctor``: what is installed, where data lives, what is in it, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from pipeline.cli.asking import tables
+from pipeline.cli.exits import Exit, Problem
+from pipeline.cli.frame import Invocation, examples, known_problem, shared_options
+from pipeline.cli.holding import LOCK_FILE, holder
+from pipeline.cli.output import format_option, write_rows
+from pipeline.cli.version import DISTRIBUTION, version
+from pipeline.settings import ENVIRONMENT_PREFIX, Settings, unknown_variables
+
+if TYPE_CHECKING:
+    from pipeline.log.protocol import Log
+    from pipeline.store import Store
+
+GIT_VERSION_MIN = (2, 30)
+GIT_SECONDS_MAX = 10
+DISK_FREE_BYTES_MIN = 1_000_000_000
+DEAD_LETTER_REASONS_MAX = 10
+
+DISTRIBUTIONS = (
+    "chdb",
+    "clickhouse-connect",
+    "pyarrow",
+    "fastavro",
+    "pyruhvro",
+    "msgspec",
+    "numpy",
+    "pydantic-settings",
+    "click",
+)
+
+
+class Finding(NamedTuple):
+    """One line of the report; ``state`` is ok, note (nothing to do) or problem."""
+
+    section: str
+    what: str
+    value: str
+    state: str = "ok"
+    advice: str = ""
+
+
+@click.command(
+    short_help="What is installed, what is in there, what is missing.",
+    epilog=examples(
+        "aftermerge doctor                    what is wrong, and what to do about it",
+        "aftermerge doctor --settings         every setting with its value and meaning",
+        "aftermerge doctor --format json      for a bug report",
+    ),
+)
+@click.option("--settings", "only_settings", is_flag=True, help="List every setting with its meaning.")
+@format_option
+@shared_options
+@click.pass_obj
+def doctor(invocation: Invocation, only_settings: bool, format_: str) -> None:
+    """Say what is installed, where data lives, what is in it, and what is missing.
+
+    Exit 0: fine. 1: something to repair, or dead letters. 3: the data directory is held or can't be
+    used. 4: the log or the store is unavailable. Nothing is changed, and no secret is printed.
+    """
+    settings = invocation.settings
+    if only_settings:
+        write_rows(["setting", "variable", "value", "meaning"], list(_settings(settings)), format_)
+        return
+    code = Exit.OK
+    findings = [*_versions(), *_variables(settings)]
+    for part in (_directory, _contents):
+        try:
+            findings += part(settings)
+        except Problem as problem:
+            findings.append(Finding("data", "unusable", problem.message, "problem", problem.hint))
+            code = problem.code
+            break
+    write_rows(Finding._fields, findings, format_)
+    if code == Exit.OK and any(finding.state == "problem" for finding in findings):
+        code = Exit.PARTLY
+    click.get_current_context().exit(code)
+
+
+def _settings(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
+    shown = settings.shown()
+    for name, field in type(settings).model_fields.items():
+        yield name, ENVIRONMENT_PREFIX + name.upper(), shown[name], field.description or ""
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("version", DISTRIBUTION, version())
+    yield Finding("version", "python", platform.python_version())
+    yield Finding("version", "system", f"{platform.system()} {platform.release()} {platform.machine()}")
+    for name in DISTRIBUTIONS:
+        try:
+            yield Finding("version", name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding("version", name, "missing", "problem", "install aftermerge again")
+    yield _git()
+
+
+def _git() -> Finding:
+    get = "`import git` needs it: install git with the package manager of this system"
+    program = shutil.which("git")
+    if program is None:
+        return Finding("version", "git", "missing", "problem", get)
+    try:
+        said = subprocess.run(
+            [program, "version"], capture_output=True, text=True, timeout=GIT_SECONDS_MAX, check=True
+        ).stdout.split()
+        number = tuple(int(digits) for digits in said[2].split(".")[:2])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        return Finding("version", "git", f"doesn't run: {error}", "problem", get)
+    if number < GIT_VERSION_MIN:
+        wanted = ".".join(map(str, GIT_VERSION_MIN))
+        return Finding("version", "git", said[2], "problem", f"`import git` needs {wanted} or newer")
+    return Finding("version", "git", said[2])
+
+
+def _variables(settings: Settings) -> Iterator[Finding]:
+    shown = settings.shown()
+    fields = type(settings).model_fields
+    for name, field in fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        changed = getattr(settings, name) != default
+        yield Finding("setting", name, shown[name], "note" if changed else "ok", "not the default" * changed)
+    for variable in unknown_variables(os.environ):
+        yield Finding(
+            "setting", variable, "unknown", "problem", "no such setting: see `aftermerge doctor --settings`"
+        )
+
+
+def _directory(settings: Settings) -> Iterator[Finding]:
+    """The data directory itself, looked at without holding it."""
+    directory = settings.data
+    if not (directory / LOCK_FILE).exists():
+        advice = "start with `aftermerge demo` or `aftermerge import git PATH`"
+        yield Finding("data", "directory", f"{directory} (nothing there yet)", "note", advice)
+        return
+    yield Finding("data", "directory", str(directory))
+    for what, path in (("log", settings.log_path), ("embedded store", settings.store_path)):
+        if path.exists():
+            yield Finding("data", f"size of {what}", _size_text(_size_bytes(path)))
+    free = shutil.disk_usage(directory).free
+    if free < DISK_FREE_BYTES_MIN:
+        yield Finding("data", "disk free", _size_text(free), "problem", "make room, or move --data DIR")
+    else:
+        yield Finding("data", "disk free", _size_text(free))
+    by = holder(directory)
+    if by:
+        raise Problem(
+            f"{directory} is held by {by}",
+            hint="what is inside can be looked at when it has ended, or with another --data DIR",
+            code=Exit.DATA,
+        )
+
+
+def _contents(settings: Settings) -> Iterator[Finding]:
+    """What the log and the store hold; the log is told even when the store is down."""
+    if not (settings.data / LOCK_FILE).exists():
+        return
+    from pipeline.cli.wiring import opened_log, opened_store
+
+    try:
+        with opened_log(settings, create=False) as log:
+            yield from _log(log)
+            with opened_store(settings) as store:
+                yield from _store(store, "embedded" if settings.embedded else store.place)
+    except Problem:
+        raise
+    except Exception as error:
+        raise known_problem(error) from error
+
+
+def _log(log: Log) -> Iterator[Finding]:
+    from pipeline.cli.wiring import lag
+    from pipeline.dead_letters import read_letters
+
+    for topic in ("events", "dead_letters"):
+        yield Finding("log", topic, f"{log.end(topic, 0):,}")
+    behind = lag(log)
+    if behind:
+        advice = "the next import or replay goes on with them, or `aftermerge rebuild`"
+        yield Finding("log", "not yet correlated", f"{behind:,}", "problem", advice)
+    else:
+        yield Finding("log", "not yet correlated", "0")
+    reasons = Counter(letter.reason for _, letter in read_letters(log))
+    for reason, count in reasons.most_common(DEAD_LETTER_REASONS_MAX):
+        advice = "repair the input and import it again; what is known already changes nothing"
+        yield Finding("dead letters", reason, f"{count:,}", "problem", advice)
+
+
+def _store(store: Store, place: str) -> Iterator[Finding]:
+    ((engine,),) = store.query("SELECT version()").rows
+    yield Finding("store", "ClickHouse", f"{engine} ({place})")
+    for name, kind, rows, _ in tables(store):
+        if kind == "table" and rows:
+            yield Finding("store", str(name), f"{rows:,} rows")
+
+
+def _size_bytes(path: Path) -> int:
+    if path.is_file():
+        companions = (path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
+        return sum(file.stat().st_size for file in companions if file.exists())
+    total = 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size
+            except OSError:  # a merge of the engine removed it while we looked
+                continue
+    return total
+
+
+def _size_text(size_bytes: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"

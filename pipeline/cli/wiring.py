@@ -1,0 +1,142 @@
+"""The composition root: opens the parts of one data directory and hands them to the steps.
+
+Everything heavy is imported where it is used, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.cli.holding import held
+from pipeline.cli.progress import ProgressCall
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.codec import Codec
+    from pipeline.core.events import Event
+    from pipeline.core.parameters import Parameters
+    from pipeline.correlate import Correlator
+    from pipeline.evaluate import Evaluation
+    from pipeline.explain import Explanation
+    from pipeline.log.protocol import Log
+    from pipeline.store import Store
+
+#: topic -> whether it is compacted; all of them have one partition in the embedded log
+TOPICS = {"events": False, "state": True, "dead_letters": False, "truths": True}
+#: the group under which the correlate step commits
+GROUP = "correlate"
+READ_RECORDS_MAX = 10_000
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The opened parts of one data directory."""
+
+    settings: Settings
+    log: Log
+    codec: Codec
+    store: Store
+    person_token: Callable[[str], str]
+
+    @property
+    def workspace(self) -> str:
+        """The workspace in force."""
+        return self.settings.workspace
+
+
+@contextmanager
+def opened(settings: Settings, *, create: bool) -> Iterator[Parts]:
+    """Hold the data directory, open log and store, and bring the store's tables up to date.
+
+    With ``create`` the directory is made when it is missing; without, a missing one is exit 5.
+    """
+    with opened_log(settings, create=create) as log, opened_store(settings) as store:
+        from pipeline.codec import Codec
+        from pipeline.persons import open_persons
+
+        yield Parts(settings, log, Codec(), store, open_persons(settings.data).person_token)
+
+
+@contextmanager
+def opened_log(settings: Settings, *, create: bool) -> Iterator[Log]:
+    """Hold the data directory and open its log with all topics."""
+    with held(settings.data, create=create):
+        # Not before: whoever can't have the directory learns it at once.
+        from pipeline.log.sqlite import SqliteLog
+
+        with closing(SqliteLog(settings.log_path)) as log:
+            for topic, compacted in TOPICS.items():
+                log.create_topic(topic, compacted=compacted)
+            yield log
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """Open the store, embedded or a server, and bring its tables and views up to date."""
+    from pipeline.store import Store
+
+    with closing(Store.open(settings.resolved_dsn(), settings.database)) as store:
+        store.migrate()
+        yield store
+
+
+def lag(log: Log) -> int:
+    """How many events are in the log and not yet in the tables."""
+    return max(0, log.end("events", 0) - log.committed(GROUP, "events", 0))
+
+
+def events_of(parts: Parts) -> Iterator[tuple[int, Event]]:
+    """Every event of the workspace with its offset, in the order of the log.
+
+    What can't be decoded is left out; the correlate step has counted it among the dead letters.
+    """
+    offset, key = 0, parts.workspace.encode()
+    while records := parts.log.read("events", 0, offset, READ_RECORDS_MAX):
+        mine = [record for record in records if record.key == key]
+        decoded = parts.codec.decode([record.value for record in mine])
+        events = {
+            position: event
+            for columns in decoded.columns
+            for position, event in zip(columns.positions.tolist(), columns.events(), strict=True)
+        }
+        for position in sorted(events):
+            yield mine[position].offset, events[position]
+        offset = records[-1].offset + 1
+
+
+def parameters(settings: Settings) -> Parameters:
+    """What the core is folded with, from the settings."""
+    from pipeline.core.parameters import DAY, HOUR, Parameters
+
+    return Parameters(
+        model=settings.model,
+        horizon=settings.horizon_days * DAY,
+        window=settings.attribution_window_hours * HOUR,
+    )
+
+
+def correlator(parts: Parts) -> Correlator:
+    """The step that folds new events into the tables."""
+    from pipeline.correlate import Correlator
+
+    settings = parts.settings
+    return Correlator(parts.log, parts.codec, parts.store, parameters(settings), settings.batch_rows)
+
+
+def evaluated(parts: Parts, progress: ProgressCall) -> Evaluation:
+    """How good each model is on this workspace; without rows when no true cause is known."""
+    from pipeline.evaluate import evaluate
+
+    return evaluate(parts.log, parts.codec, parts.workspace, parameters(parts.settings), progress)
+
+
+def explained(parts: Parts, name: str, as_of: int | None) -> Explanation | None:
+    """Why, as it is known now or as it was known at ``as_of``; ``None`` when nothing has this name."""
+    from pipeline.explain import explain
+
+    return explain(
+        parts.log, parts.codec, parts.store, parts.workspace, name, parameters(parts.settings), as_of=as_of
+    )

@@ -1,0 +1,67 @@
+"""Checks and artifacts: what the events of one commit and of one artifact say."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pipeline.core.entities import Entity
+from pipeline.core.events import ArtifactPackaged, CheckFinished
+
+_FAILED = frozenset({"failure", "failed", "error"})
+_SKIPPED = frozenset({"skipped", "cancelled", "neutral"})
+
+
+class CommitSummary(NamedTuple):
+    """How many checks ran on a commit, and how many failed in their last attempt."""
+
+    repository: str
+    sha: str
+    checks: int
+    failed: int
+
+
+def summarise_commit(entity: Entity) -> CommitSummary:
+    """The last attempt of each check counts."""
+    last: dict[str, CheckFinished] = {}
+    repository, _, sha = entity.key.rpartition("@")
+    for event in entity.events():
+        if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED:
+            held = last.get(event.name)
+            if held is None or (event.attempt, event.time) >= (held.attempt, held.time):
+                last[event.name] = event
+    failed = sum(1 for event in last.values() if event.outcome in _FAILED)
+    return CommitSummary(repository, sha, len(last), failed)
+
+
+class ArtifactSummary(NamedTuple):
+    """What an artifact is: the deploy tag it goes by and the commit it was built from."""
+
+    artifact: str
+    tag: str
+    digest: str
+    repository: str
+    sha: str
+    packaged_at: int
+    events: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything a deployment may call it."""
+        return tuple(dict.fromkeys(name for name in (self.artifact, self.tag, self.digest) if name))
+
+
+def summarise_artifact(entity: Entity) -> ArtifactSummary | None:
+    """The newest build of an artifact that names its commit."""
+    events = [event for event in entity.events() if isinstance(event, ArtifactPackaged)]
+    if not events:
+        return None
+    last = next((event for event in reversed(events) if event.sha), events[-1])
+    return ArtifactSummary(
+        entity.key,
+        last.tag,
+        last.digest,
+        last.repository,
+        last.sha,
+        last.time,
+        tuple(event.id for event in events),
+    )

@@ -1,0 +1,118 @@
+"""An entity is the map of its events, and nothing else: id -> the telling that holds.
+
+Merging two such maps is commutative, associative and idempotent by construction; whatever else is
+known about an entity is computed from its map. An entity that rests is packed to bytes, and those
+bytes are also its record in the changelog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+
+import msgspec
+
+from pipeline.core.events import RECORDS, Event
+from pipeline.core.tellings import winner
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[reduce(or_, RECORDS.values())])  # type: ignore[misc]
+
+
+class Entity:
+    """One object of one source: a request, a commit, a deployment report, an incident."""
+
+    __slots__ = ("_packed", "_tellings", "key", "newest_at", "summary")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self._tellings: dict[str, Event] | None = {}
+        self._packed: bytes = b""
+        #: own time of the newest event that was ever put in (for eviction)
+        self.newest_at = 0
+        #: what the indexes hold about this entity, kept so that they can be corrected
+        self.summary: object | None = None
+
+    @property
+    def tellings(self) -> dict[str, Event]:
+        """The map; unpacked when it was packed. Change it with ``put`` only."""
+        tellings = self._tellings
+        if tellings is None:
+            tellings = {event.id: event for event in _decoder.decode(self._packed)}
+            self._tellings = tellings
+        return tellings
+
+    def put(self, event: Event) -> bool:
+        """Take in one telling; false when it changes nothing."""
+        tellings = self.tellings
+        held = tellings.get(event.id)
+        if held is not None:
+            event = winner(held, event)
+            if event is held:
+                return False
+        tellings[event.id] = event
+        if event.time > self.newest_at:
+            self.newest_at = event.time
+        return True
+
+    def events(self) -> list[Event]:
+        """What is asserted, oldest first, by (own time, the source's sequence, type, id)."""
+        asserted = [event for event in self.tellings.values() if not event.retracted]
+        if len(asserted) > 1:
+            asserted.sort(key=moment)
+        return asserted
+
+    def snapshot(self) -> bytes:
+        """The bytes of the entity's record in the changelog; equal maps give equal bytes."""
+        tellings = self._tellings
+        if tellings is not None:
+            ordered = (
+                [tellings[key] for key in sorted(tellings)] if len(tellings) > 1 else list(tellings.values())
+            )
+            self._packed = _encoder.encode(ordered)
+        return self._packed
+
+    def pack(self) -> None:
+        """Keep the bytes only. Call after ``snapshot``."""
+        if self._packed:
+            self._tellings = None
+
+    @classmethod
+    def restore(cls, key: str, packed: bytes) -> Entity:
+        """The entity that wrote these bytes."""
+        entity = cls(key)
+        entity._packed = packed
+        entity._tellings = None
+        entity.newest_at = max((event.time for event in entity.tellings.values()), default=0)
+        return entity
+
+
+#: of two events at one instant, the one that comes later in a life stands later
+_LIFECYCLE = {
+    "ServiceDeclared": 0,
+    "ChangeOpened": 1,
+    "ChangeUpdated": 2,
+    "ReviewSubmitted": 3,
+    "ChangeMerged": 4,
+    "ChangeAbandoned": 4,
+    "DeploymentProgressed": 1,
+    "DeploymentFinished": 2,
+    "IncidentDetected": 1,
+    "IncidentUpdated": 2,
+    "IncidentResolved": 3,
+    "BurnStarted": 2,
+    "BurnEnded": 1,
+    "DriftDetected": 2,
+    "DriftCorrected": 1,
+}
+
+
+def moment(event: Event) -> tuple[int, int, int, str]:
+    """Where an event stands in the life of its entity."""
+    return (event.time, event.sequence, _LIFECYCLE.get(type(event).__name__, 0), event.id)
+
+
+def newest_receipt(events: Iterable[Event]) -> int:
+    """When the last of these events became known."""
+    return max((event.received_at for event in events), default=0)

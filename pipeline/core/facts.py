@@ -1,0 +1,264 @@
+"""What leaves: one struct per fact table, one instance per row.
+
+``keys`` names the fields that identify a row inside a workspace; they are the table's sorting key
+after ``workspace``. The step that writes adds ``workspace``, ``version`` and ``is_deleted``. Times
+are int64 microseconds UTC; ``events`` names the events a row was computed from.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Fact(msgspec.Struct, gc=False):
+    """One row of one fact table."""
+
+    table: ClassVar[str] = ""
+    keys: ClassVar[tuple[str, ...]] = ()
+
+
+class ChangeFact(Fact):
+    """One pull or merge request, or one direct commit, from opening to production."""
+
+    table = "changes"
+    keys = ("change",)
+
+    change: str
+    repository: str
+    number: int | None
+    branch: str
+    sha: str
+    title: str
+    author: str
+    bot: bool
+    state: str
+    opened_at: int | None
+    merged_at: int | None
+    closed_at: int | None
+    additions: int | None
+    deletions: int | None
+    files: int | None
+    paths: list[str]
+    owners: list[str]
+    labels: list[str]
+    reviews: int
+    approvals: int
+    change_requests: int
+    first_review_at: int | None
+    approved_at: int | None
+    checks: int
+    failed_checks: int
+    reverts: list[str]
+    reverted_by: list[str]
+    deployment: str
+    deployed_at: int | None
+    risk: float
+    updated_at: int
+    events: list[str]
+
+
+class DeploymentFact(Fact):
+    """One deployment of one deploy tag to one service and environment, whoever reported it."""
+
+    table = "deployments"
+    keys = ("deployment",)
+
+    deployment: str
+    service: str
+    environment: str
+    kind: str
+    tag: str
+    repository: str
+    sha: str
+    outcome: str
+    started_at: int | None
+    live_at: int
+    replaced_at: int | None
+    transition: str
+    previous: str
+    rolls_back: str
+    link_rule: str
+    changes: int
+    additions: int
+    risk: float
+    fraction: float | None
+    reporters: list[str]
+    ignored: bool
+    events: list[str]
+
+
+class DeploymentChangeFact(Fact):
+    """One change that one deployment brought to production."""
+
+    table = "deployment_changes"
+    keys = ("deployment", "change")
+
+    deployment: str
+    change: str
+    service: str
+    environment: str
+    link_rule: str
+    live_at: int
+
+
+class IncidentFact(Fact):
+    """One incident, what caused it in all likelihood, and how sure that is."""
+
+    table = "incidents"
+    keys = ("incident",)
+
+    incident: str
+    members: list[str]
+    service: str
+    environment: str
+    severity: str
+    title: str
+    component: str
+    opened_at: int
+    resolved_at: int | None
+    onset_at: int
+    onset_source: str
+    onset_uncertainty_seconds: float
+    verdict: str
+    cause: str
+    cause_kind: str
+    probability: float
+    change_probability: float
+    none_probability: float
+    unseen_probability: float
+    candidates: int
+    excluded: dict[str, int]
+    silent_sources: list[str]
+    rollback_target: str
+    state: str
+    final_at: int
+    basis: str
+    labels: int
+    model: str
+    model_version: int
+    events: list[str]
+
+
+class AttributionFact(Fact):
+    """One candidate cause of one incident; the rows of an incident sum to 1.
+
+    ``kind`` is deployment, none, unseen or rest (everything below the twenty likeliest as one row).
+    ``factors`` maps a factor's name to what it contributes, as a natural logarithm.
+    """
+
+    table = "attributions"
+    keys = ("incident", "candidate")
+
+    incident: str
+    candidate: str
+    kind: str
+    rank: int
+    probability: float
+    service: str
+    environment: str
+    live_at: int | None
+    lag_seconds: float | None
+    onset_at: int
+    factors: dict[str, float]
+    model: str
+    events: list[str]
+
+
+class ChangeAttributionFact(Fact):
+    """The share of one incident's probability that falls on one change."""
+
+    table = "change_attributions"
+    keys = ("incident", "change")
+
+    incident: str
+    change: str
+    deployment: str
+    rank: int
+    probability: float
+    onset_at: int
+    model: str
+
+
+class BurnFact(Fact):
+    """One period in which a service spent its error budget too fast."""
+
+    table = "burns"
+    keys = ("slo", "started_at")
+
+    slo: str
+    started_at: int
+    service: str
+    environment: str
+    ended_at: int | None
+    burn_rate: float | None
+    window_seconds: int | None
+    events: list[str]
+
+
+class DriftFact(Fact):
+    """One period in which a running resource differed from its declaration."""
+
+    table = "drifts"
+    keys = ("resource", "detected_at")
+
+    resource: str
+    detected_at: int
+    service: str
+    environment: str
+    corrected_at: int | None
+    summary: str
+    events: list[str]
+
+
+class ArtifactFact(Fact):
+    """One artifact: which commit a deploy tag is, and whether a deployment used it."""
+
+    table = "artifacts"
+    keys = ("artifact",)
+
+    artifact: str
+    tag: str
+    digest: str
+    repository: str
+    sha: str
+    packaged_at: int
+    deployed: bool
+    events: list[str]
+
+
+class ServiceFact(Fact):
+    """One service as the catalogue declares it, or as the events imply it."""
+
+    table = "services"
+    keys = ("service",)
+
+    service: str
+    declared: bool
+    team: str
+    tier: int | None
+    repositories: list[str]
+    paths: list[str]
+    depends_on: list[str]
+    aliases: list[str]
+    problems: list[str]
+    events: list[str]
+
+
+#: table -> row struct, in the order in which the tables are written
+TABLES: dict[str, type[Fact]] = {
+    fact.table: fact
+    for fact in (
+        ServiceFact,
+        ChangeFact,
+        ArtifactFact,
+        DeploymentFact,
+        DeploymentChangeFact,
+        BurnFact,
+        DriftFact,
+        IncidentFact,
+        AttributionFact,
+        ChangeAttributionFact,
+    )
+}

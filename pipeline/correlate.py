@@ -1,0 +1,215 @@
+"""Decode -> fold -> derive -> write -> commit, batch by batch.
+
+The batch's rows are written before its offset and state are committed, as one transaction of the
+log. A crash in between repeats exactly that batch, and repeating changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from pipeline.codec import Codec, Columns
+from pipeline.core.parameters import Parameters
+from pipeline.core.workspace import Column, Workspace
+from pipeline.dead_letters import DeadLetter, as_record
+from pipeline.log.protocol import Log, NewRecord, Record
+from pipeline.sink import Sink, TableRows
+from pipeline.state import Epoch, State
+from pipeline.store import Store
+
+GROUP = "correlate"
+EVENTS = "events"
+STATE = "state"
+DEAD_LETTERS = "dead_letters"
+PARTITION = 0
+
+ProgressCall = Callable[[str, int, int | None], None]
+
+
+@dataclass
+class Summary:
+    """What one run did."""
+
+    read: int = 0
+    folded: int = 0
+    rows: int = 0
+    dead_letters: int = 0
+    parked: int = 0
+    behind_horizon: int = 0
+    rebuilt: bool = False
+
+
+@dataclass
+class _Batch:
+    """Everything that one batch leaves behind, on its way to store and log."""
+
+    end: int
+    columns: list[tuple[str, list[Columns]]]
+    facts: list[tuple[str, int, list[TableRows]]]
+    state: list[NewRecord]
+    letters: list[NewRecord]
+
+
+class Correlator:
+    """Follows the ``events`` topic and keeps the tables in line with it, for all workspaces in it."""
+
+    def __init__(
+        self, log: Log, codec: Codec, store: Store, parameters: Parameters, batch_events: int
+    ) -> None:
+        self._log = log
+        self._codec = codec
+        self._sink = Sink(store)
+        self._parameters = parameters
+        self._batch_events = batch_events
+        self._state = State(log)
+        self._workspaces: dict[str, Workspace] = {}
+        self._behind: dict[str, int] = {}
+
+    def run(self, progress: ProgressCall | None = None) -> Summary:
+        """Take in everything that the log holds now.
+
+        One thread folds while another writes the batch before; at most two batches are under way.
+        Raises ``StoreUnavailable`` or ``LogUnavailable`` with nothing of the batch committed.
+        """
+        summary = Summary()
+        for name in self._state.workspaces():
+            if self._state.epoch(name).outdated(self._parameters):
+                self.rebuild(name, progress)
+                summary.rebuilt = True
+            elif self._state.parked(name):
+                self._open(name)
+                summary.folded += self._refold(name)
+        start = offset = self._log.committed(GROUP, EVENTS, PARTITION)
+        end = self._log.end(EVENTS, PARTITION)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sink") as writer:
+            pending: Future[int] | None = None
+            try:
+                while offset < end:
+                    records = self._log.read(EVENTS, PARTITION, offset, self._batch_events)
+                    if not records:
+                        break
+                    offset = records[-1].offset + 1
+                    batch = self._fold(records, offset, summary)
+                    if pending is not None:
+                        summary.rows += pending.result()
+                    pending = writer.submit(self._write, batch)
+                    if progress is not None:
+                        progress("correlating", offset - start, end - start)
+            finally:
+                if pending is not None:
+                    summary.rows += pending.result()
+        self._sink.write_dead_letters(self._log)
+        summary.behind_horizon = sum(
+            workspace.clock.behind_horizon - self._behind[name] for name, workspace in self._workspaces.items()
+        )
+        return summary
+
+    def _fold(self, records: list[Record], end: int, summary: Summary) -> _Batch:
+        batch = _Batch(end, [], [], [], [])
+        for name, places in _by_workspace(records).items():
+            workspace = self._open(name)
+            decoded = self._codec.decode([records[place].value for place in places])
+            for failure in decoded.failures:
+                batch.letters.append(_refused(name, records[places[failure.position]], failure.reason))
+            for position in decoded.unknown:
+                record = records[places[position]]
+                batch.state.append(self._state.park(name, record.offset, record.value))
+            columns: list[Column] = [
+                ([places[position] for position in column.positions.tolist()], column.events())
+                for column in decoded.columns
+            ]
+            summary.folded += workspace.fold(columns)
+            rows = workspace.derive()
+            version = self._state.epoch(name).version(end)
+            batch.columns.append((name, decoded.columns))
+            batch.facts.append((name, version, list(rows.tables())))
+            batch.state.extend(self._state.records(name, workspace.snapshot()))
+            summary.parked += len(decoded.unknown)
+        summary.read += len(records)
+        summary.dead_letters += len(batch.letters)
+        return batch
+
+    def _write(self, batch: _Batch) -> int:
+        """Rows first, then state and offset in one transaction."""
+        count = 0
+        for name, columns in batch.columns:
+            self._sink.write_events(name, columns)
+        for name, version, tables in batch.facts:
+            count += self._sink.write_facts(name, version, tables)
+        appended = [(STATE, PARTITION, batch.state)]
+        if batch.letters:
+            appended.append((DEAD_LETTERS, PARTITION, batch.letters))
+        self._log.commit(GROUP, EVENTS, PARTITION, batch.end, appended=appended)
+        return count
+
+    def _open(self, name: str) -> Workspace:
+        workspace = self._workspaces.get(name)
+        if workspace is None:
+            workspace = Workspace.restore(self._parameters, self._state.load(name, self._parameters))
+            self._workspaces[name] = workspace
+            self._behind[name] = workspace.clock.behind_horizon
+        return workspace
+
+    def _refold(self, name: str) -> int:
+        """Fold what an older version parked because it did not know the record type."""
+        workspace = self._workspaces[name]
+        parked = self._state.parked(name)
+        offsets = sorted(parked)
+        decoded = self._codec.decode([parked[offset] for offset in offsets])
+        if not decoded.columns:
+            return 0
+        taken = workspace.fold(
+            [
+                ([offsets[position] for position in column.positions.tolist()], column.events())
+                for column in decoded.columns
+            ]
+        )
+        rows = workspace.derive()
+        offset = self._log.committed(GROUP, EVENTS, PARTITION)
+        left = set(decoded.unknown)
+        gone = [self._state.unpark(name, at) for place, at in enumerate(offsets) if place not in left]
+        state = [*gone, *self._state.records(name, workspace.snapshot())]
+        version = self._state.epoch(name).version(offset, refolded=True)
+        self._write(_Batch(offset, [(name, decoded.columns)], [(name, version, list(rows.tables()))], state, []))
+        return taken
+
+    # -- rebuild --------------------------------------------------------------------------------
+
+    def rebuild(self, name: str, progress: ProgressCall | None = None) -> Summary:
+        """Read every event of a workspace again, oldest first, and replace its state and rows.
+
+        The epoch rises before the first row is written, so that a crash leads to another rebuild
+        and never to a mixture of the two.
+        """
+        from pipeline.rebuild import rebuild
+
+        summary = Summary(rebuilt=True)
+        epoch = self._state.begin(name, self._parameters)
+        end = self._log.committed(GROUP, EVENTS, PARTITION)
+        workspace = rebuild(
+            self._log, self._codec, self._sink, name, self._parameters, epoch, end, self._batch_events, summary, progress
+        )
+        self._state.replace(name, workspace.whole_snapshot(), epoch, GROUP, end)
+        self._workspaces.pop(name, None)
+        return summary
+
+
+def _by_workspace(records: list[Record]) -> dict[str, list[int]]:
+    """Positions of the records of each workspace, in order."""
+    first = records[0].key
+    if all(record.key == first for record in records):
+        return {first.decode(): list(range(len(records)))}
+    places: dict[str, list[int]] = {}
+    for position, record in enumerate(records):
+        places.setdefault(record.key.decode(errors="replace"), []).append(position)
+    return places
+
+
+def _refused(workspace: str, record: Record, reason: str) -> NewRecord:
+    place = f"{EVENTS}/{PARTITION}@{record.offset}"
+    return as_record(DeadLetter(workspace, EVENTS, PARTITION, record.offset, place, reason, record.value, 0))
+
+
+__all__ = ["GROUP", "Correlator", "Epoch", "Iterator", "Summary"]

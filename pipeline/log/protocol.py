@@ -1,0 +1,85 @@
+"""The log: where everything that happened is kept, in order, before anybody acts on it.
+
+Steps talk to this protocol alone. Its implementations pass one contract test
+(``tests/log/contract.py``), so what runs on one file on a laptop runs on a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class Record(NamedTuple):
+    """One record as it was read: its offset inside its partition, its key and its bytes."""
+
+    offset: int
+    key: bytes
+    value: bytes
+
+
+class NewRecord(NamedTuple):
+    """One record to append. An empty value on a compacted topic deletes its key."""
+
+    key: bytes
+    value: bytes
+
+
+class LogUnavailable(RuntimeError):
+    """The log can't be reached or written now (full disk, lock, outage): retry, then stop."""
+
+
+class LogHeld(LogUnavailable):
+    """Another process, named in the message, holds the log: stop that one, or use another log."""
+
+
+class LogCorrupt(RuntimeError):
+    """What the log returned can't be what was written: stop, and restore from a backup."""
+
+
+class Log(Protocol):
+    """Durable, partitioned topics with consumer groups."""
+
+    def create_topic(self, topic: str, *, partitions: int = 1, compacted: bool = False) -> None:
+        """Make a topic; a second call with the same settings changes nothing.
+
+        Raises ``ValueError`` when the topic exists with other settings.
+        """
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has; ``KeyError`` for a topic nobody created."""
+
+    def append(self, topic: str, partition: int, records: Sequence[NewRecord]) -> int:
+        """Append a batch and return the offset of its first record.
+
+        When this returns, the whole batch survives a crash; when it raises, none of it is readable.
+        """
+
+    def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+        """Up to ``limit`` records with an offset of at least ``offset``, in order of offset.
+
+        Never blocks: an empty list means that nothing has been appended yet.
+        """
+
+    def end(self, topic: str, partition: int) -> int:
+        """The offset that the next appended record will get."""
+
+    def latest(self, topic: str, partition: int) -> dict[bytes, bytes]:
+        """The live value of every key of a compacted topic."""
+
+    def committed(self, group: str, topic: str, partition: int) -> int:
+        """The offset from which a group goes on; 0 before its first commit."""
+
+    def commit(
+        self,
+        group: str,
+        topic: str,
+        partition: int,
+        offset: int,
+        *,
+        appended: Sequence[tuple[str, int, Sequence[NewRecord]]] = (),
+    ) -> None:
+        """Move a group's offset, and append to other topics, as one atomic step."""
+
+    def close(self) -> None:
+        """Release the log; what was appended or committed stays."""

@@ -1,0 +1,133 @@
+"""Events of a source become records of the ``events`` topic; from then on they are safe.
+
+What the log holds already is not appended again. What can't be an event (no key, a time that only
+a broken clock tells) becomes a dead letter; the good events around it are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from pipeline.codec import Codec
+from pipeline.core.events import RECORD_OF, Event, InvalidEvent
+from pipeline.core.parameters import HOUR
+from pipeline.dead_letters import DeadLetter, bury
+from pipeline.log.protocol import Log, NewRecord
+
+TOPIC = "events"
+APPEND_EVENTS_MAX = 10_000
+READ_RECORDS_MAX = 20_000
+#: a clock may run ahead of the machine that appends by this much
+AHEAD_MAX = HOUR
+_DIGEST_BYTES = 16
+
+ProgressCall = Callable[[str, int, int | None], None]
+
+
+class Appended(NamedTuple):
+    """What became of the events of one source."""
+
+    appended: int
+    unchanged: int
+    dead_letters: int
+
+
+def append_events(
+    log: Log,
+    codec: Codec,
+    workspace: str,
+    events: Iterable[Event],
+    *,
+    machine_now: int,
+    progress: ProgressCall | None = None,
+) -> Appended:
+    """Append events in the order in which they come, in batches, each of them durable.
+
+    ``machine_now`` is the time of the machine, in microseconds: what claims to come from more than
+    an hour after it is refused. Raises ``LogUnavailable`` when the log can't take any more.
+    """
+    known = _known_values(log, workspace)
+    key = workspace.encode()
+    appended = unchanged = 0
+    letters: list[DeadLetter] = []
+    incoming = iter(events)
+    while batch := list(islice(incoming, APPEND_EVENTS_MAX)):
+        good: list[Event] = []
+        for event in batch:
+            reason = refusal(event, machine_now)
+            if reason:
+                letters.append(_letter(event, reason, workspace, machine_now))
+            else:
+                good.append(event)
+        values = _encode(codec, good, letters, workspace, machine_now)
+        fresh = _fresh(values, known)
+        unchanged += len(values) - len(fresh)
+        if fresh:
+            log.append(TOPIC, 0, [NewRecord(key, value) for value in fresh])
+        appended += len(fresh)
+        if progress is not None:
+            progress("appending", appended + unchanged, None)
+    return Appended(appended, unchanged, bury(log, letters) if letters else 0)
+
+
+def refusal(event: Event, machine_now: int) -> str:
+    """Why an event can't be taken in; "" when it can."""
+    if not event.id:
+        return "the event has no id"
+    if not getattr(event, event.key_field):
+        return f"{RECORD_OF[type(event)]}: the field {event.key_field} is empty"
+    if event.time > machine_now + AHEAD_MAX:
+        return f"{event.id}: its time is more than an hour ahead of this machine: a clock is wrong"
+    if event.received_at > machine_now + AHEAD_MAX:
+        return f"{event.id}: its time of receipt is more than an hour ahead of this machine"
+    return ""
+
+
+def _encode(
+    codec: Codec, events: list[Event], letters: list[DeadLetter], workspace: str, machine_now: int
+) -> list[bytes]:
+    """Encode a batch; when an event can't be written, find it, and write the others."""
+    try:
+        return codec.encode(events)
+    except InvalidEvent:
+        values = []
+        for event in events:
+            try:
+                values.extend(codec.encode([event]))
+            except InvalidEvent as error:
+                letters.append(_letter(event, str(error), workspace, machine_now))
+        return values
+
+
+def _letter(event: Event, reason: str, workspace: str, machine_now: int) -> DeadLetter:
+    value = msgspec.json.encode(event)
+    return DeadLetter(workspace, "", -1, -1, f"event {event.id or '(no id)'}", reason, value, machine_now)
+
+
+def _digests(values: Iterable[bytes]) -> list[bytes]:
+    return [hashlib.blake2b(value, digest_size=_DIGEST_BYTES).digest() for value in values]
+
+
+def _known_values(log: Log, workspace: str) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    """Digests of every value of the workspace in the log, sorted: 16 bytes an event."""
+    found = bytearray()
+    key, offset = workspace.encode(), 0
+    while records := log.read(TOPIC, 0, offset, READ_RECORDS_MAX):
+        found += b"".join(_digests(record.value for record in records if record.key == key))
+        offset = records[-1].offset + 1
+    return np.sort(np.frombuffer(bytes(found), dtype=f"V{_DIGEST_BYTES}").view(f"S{_DIGEST_BYTES}"))
+
+
+def _fresh(values: list[bytes], known: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[bytes]:
+    """The values that the log does not hold."""
+    if not len(known) or not values:
+        return values
+    digests = np.frombuffer(b"".join(_digests(values)), dtype=f"S{_DIGEST_BYTES}")
+    held = np.isin(digests, known)
+    return [value for value, is_held in zip(values, held.tolist(), strict=True) if not is_held]

@@ -1,0 +1,77 @@
+"""Derived rows, events as they were told, and dead letters go into the store's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.codec import Columns
+from pipeline.core.facts import Fact
+from pipeline.dead_letters import TOPIC as DEAD_LETTERS
+from pipeline.dead_letters import read_letters
+from pipeline.log.protocol import Log
+from pipeline.store import DeadLetter as DeadLetterRow
+from pipeline.store import Store
+
+GROUP = "sink"
+LETTERS_MAX = 10_000
+
+#: table, rows to write, keys to delete
+TableRows = tuple[str, list[Fact], list[tuple[object, ...]]]
+
+
+class Sink:
+    """Writes one store. Every call is safe to repeat: equal rows collapse, versions decide."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def write_events(self, workspace: str, columns: Sequence[Columns]) -> None:
+        """Keep every telling as it was told."""
+        for column in columns:
+            self._store.insert_events(column.record, workspace, column.table)
+
+    def write_facts(self, workspace: str, version: int, tables: Sequence[TableRows]) -> int:
+        """Write derived rows and deletions under one version; returns how many rows that were."""
+        count = 0
+        for table, rows, deleted in tables:
+            self._store.insert_facts(table, workspace, version, rows, deleted)
+            count += len(rows) + len(deleted)
+        return count
+
+    def delete_older(self, workspace: str, version: int, below: int) -> int:
+        """After a rebuild: delete the rows that it did not write again."""
+        from pipeline.core.facts import TABLES
+
+        count = 0
+        for table in TABLES:
+            stale = sorted(self._store.live_keys(table, workspace, below), key=repr)
+            if stale:
+                self._store.insert_facts(table, workspace, version, [], stale)
+                count += len(stale)
+        return count
+
+    def write_dead_letters(self, log: Log) -> None:
+        """Copy new dead letters from the log into their table, and note how far that went."""
+        start = log.committed(GROUP, DEAD_LETTERS, 0)
+        rows: list[DeadLetterRow] = []
+        end = start
+        for offset, letter in read_letters(log, start):
+            end = offset + 1
+            rows.append(
+                DeadLetterRow(
+                    letter.workspace,
+                    letter.topic,
+                    letter.partition,
+                    letter.number,
+                    letter.place,
+                    letter.reason,
+                    letter.value,
+                    letter.failed_at,
+                )
+            )
+            if len(rows) >= LETTERS_MAX:
+                self._store.insert_dead_letters(rows)
+                rows.clear()
+        if end > start:
+            self._store.insert_dead_letters(rows)
+            log.commit(GROUP, DEAD_LETTERS, 0, end)

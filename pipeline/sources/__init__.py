@@ -1,0 +1,1 @@
+"""Sources: foreign bytes and files -> events, one file per source."""

@@ -1,0 +1,262 @@
+"""Events as JSON Lines, one CloudEvent 1.0 a line (structured mode): the public replay format.
+
+``data`` is a CDEvent. What we know beyond CDEvents stands in ``customData.aftermerge``, under the
+names of the struct's fields, times as RFC 3339, absent fields left out; where that member is present
+it is the whole telling and ``subject.content`` is not read. Without it the event is another
+producer's and is understood from ``subject.content`` alone (``sources.cdevents``).
+
+The envelope's own fields are extension attributes: ``workspace``, ``recordedtime`` (when we received
+it), ``imported``, ``retracted``, ``sourceversion``, ``parserversion``, ``sequence``. Those at their
+default are left out. Numbers that may exceed the 32 bits of a CloudEvents integer are written as
+strings. A line without ``recordedtime`` was never received live: it counts as imported, and as
+received at its own time; whoever receives it live puts his own time in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
+from pipeline.core.vocabulary import CDEVENTS_VERSION, type_of, word_of
+from pipeline.sources.cdevents import FOREIGN, Heard, Subject, content_of
+from pipeline.sources.lines import LINE_BYTES_MAX
+from pipeline.sources.times import micros, rfc3339
+
+PARSER_VERSION = 1
+DEFAULT_WORKSPACE = "default"
+PersonToken = Callable[[str], str]
+
+_INT64_MAX = 2**63 - 1
+_INTEGER_CHARACTERS_MAX = 20
+_TOKEN = re.compile(r"p:[0-9a-f]{16}")
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_Integer = Annotated[int, msgspec.Meta(ge=-_INT64_MAX - 1, le=_INT64_MAX)]
+#: how a struct's annotations are checked at the edge
+_EDGE_TYPES: dict[Any, Any] = {int: _Integer, int | None: _Integer | None}
+_ENVELOPE = Event.__struct_fields__
+_PERSONS = frozenset({"author", "merged_by", "reviewer", "actor", "by"})
+
+
+class _Envelope(msgspec.Struct):
+    specversion: str
+    id: _Text
+    source: _Text
+    type: str
+    subject: _Text
+    time: _Instant
+    data: msgspec.Raw
+    datacontenttype: str = "application/json"
+    workspace: str = ""
+    recordedtime: _Instant | None = None
+    imported: bool | None = None
+    retracted: bool = False
+    sourceversion: _Integer | str = 0
+    parserversion: _Integer | str = 0
+    sequence: _Integer | str = 0
+
+
+class _ForeignData(msgspec.Struct):
+    subject: Subject
+
+
+class _Form(NamedTuple):
+    """How one record is read: its decoder, and the places of fields that need more than a type."""
+
+    struct: Callable[..., Event]
+    decoder: msgspec.json.Decoder[Any]
+    times: tuple[tuple[int, str], ...]
+    persons: tuple[int, ...]
+    owners: int | None
+    defaults: dict[str, Any]
+
+
+def _form(struct: type[Event]) -> _Form:
+    infos = msgspec.structs.fields(struct)[len(_ENVELOPE) + 1 :]
+    names = [info.name for info in infos]
+    defaults = {
+        info.name: info.default_factory() if info.default is msgspec.NODEFAULT else info.default
+        for info in infos
+    }
+    members: list[tuple[str, Any, Any]] = []
+    for info in infos:
+        kind = (_Instant | None) if info.name.endswith("_at") else _EDGE_TYPES.get(info.type, info.type)
+        members.append((info.name, kind, defaults[info.name]))
+    fields = msgspec.defstruct(f"{struct.__name__}Fields", members, forbid_unknown_fields=True)
+    custom = msgspec.defstruct("Custom", [("aftermerge", fields | None, None)])
+    # other producers put anything into customData
+    anything = custom | str | int | float | bool | list[Any] | None
+    data = msgspec.defstruct("Data", [("customData", anything, None)])
+    return _Form(
+        struct=struct,
+        decoder=msgspec.json.Decoder(data),
+        times=tuple((place, name) for place, name in enumerate(names) if name.endswith("_at")),
+        persons=tuple(place for place, name in enumerate(names) if name in _PERSONS),
+        owners=names.index("owners") if "owners" in names else None,
+        defaults=defaults,
+    )
+
+
+_FORMS = {record: _form(struct) for record, struct in RECORDS.items()}
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+_foreign_decoder = msgspec.json.Decoder(_ForeignData)
+_encode = msgspec.json.Encoder().encode
+
+
+def parse(line: bytes, *, person_token: PersonToken) -> list[Event]:
+    """The events that one line tells (today always one).
+
+    Raises ``InvalidEvent`` with a reason that names the field. Persons that are no tokens yet become
+    tokens. Whether a time lies in the future is for the step that appends to judge.
+    """
+    return [parse_line(line, person_token=person_token)[1]]
+
+
+def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
+    """The workspace that a line names (``""`` if none) and its event; raises as ``parse`` does."""
+    if len(line) > LINE_BYTES_MAX:
+        raise InvalidEvent(f"the line is longer than {LINE_BYTES_MAX} bytes")
+    try:
+        envelope = _envelope_decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidEvent(_reason(error, "event")) from None
+    if envelope.specversion != "1.0":
+        raise InvalidEvent(f"specversion: {envelope.specversion[:20]!r}, this reads CloudEvents '1.0'")
+    if not envelope.datacontenttype.partition(";")[0].endswith("json"):
+        raise InvalidEvent(f"datacontenttype: {envelope.datacontenttype[:80]!r} is not JSON")
+    word = word_of(envelope.type)
+    form = _FORMS[word.record]
+    try:
+        custom = form.decoder.decode(envelope.data).customData
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidEvent(_reason(error, "data")) from None
+    fields = getattr(custom, "aftermerge", None)
+    if fields is None:
+        return envelope.workspace, _foreign(envelope, form)
+    values = list(msgspec.structs.astuple(fields))
+    for place, name in form.times:
+        if values[place] is not None:
+            values[place] = micros(values[place], f"data.customData.aftermerge.{name}")
+    for place in form.persons:
+        values[place] = _token(values[place], person_token)
+    if form.owners is not None and values[form.owners]:
+        values[form.owners] = [_owner(owner, person_token) for owner in values[form.owners]]
+    return envelope.workspace, form.struct(*_head(envelope), envelope.subject, *values)
+
+
+def render(event: Event, workspace: str) -> bytes:
+    """One event as one line, without the line's end; ``parse`` gives the same event back."""
+    record = RECORD_OF[type(event)]
+    values = msgspec.structs.astuple(event)[len(_ENVELOPE) :]
+    key, name = values[0], type_of(event)
+    told = {
+        field: rfc3339(value) if field.endswith("_at") else value
+        for (field, default), value in zip(_FORMS[record].defaults.items(), values[1:], strict=True)
+        if value != default
+    }
+    time = rfc3339(event.time)
+    line: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": name,
+        "subject": key,
+        "time": time,
+        "datacontenttype": "application/json",
+        "workspace": workspace,
+    }
+    if not event.imported or event.received_at != event.time:
+        line["recordedtime"] = rfc3339(event.received_at)
+    line |= {member: True for member in ("imported", "retracted") if getattr(event, member)}
+    for member, number in (
+        ("sourceversion", event.source_version),
+        ("parserversion", event.parser_version),
+        ("sequence", event.sequence),
+    ):
+        if number:
+            line[member] = str(number)
+    line["data"] = {
+        "context": {
+            "specversion": CDEVENTS_VERSION,
+            "id": event.id,
+            "source": event.source,
+            "type": name,
+            "timestamp": time,
+        },
+        "subject": {"id": key, "source": event.source, "content": content_of(event)},
+        "customData": {"aftermerge": told},
+        "customDataContentType": "application/json",
+    }
+    return _encode(line)
+
+
+def _head(envelope: _Envelope) -> tuple[str, str, int, int, bool, int, int, bool, int]:
+    """The nine fields of our envelope, in their order."""
+    time = micros(envelope.time, "time")
+    recorded = envelope.recordedtime
+    received_at = time if recorded is None else micros(recorded, "recordedtime")
+    imported = recorded is None if envelope.imported is None else envelope.imported
+    return (
+        envelope.id,
+        envelope.source,
+        time,
+        received_at,
+        imported,
+        _integer(envelope.sourceversion),
+        _integer(envelope.parserversion),
+        envelope.retracted,
+        _integer(envelope.sequence),
+    )
+
+
+def _foreign(envelope: _Envelope, form: _Form) -> Event:
+    word = word_of(envelope.type)
+    read = FOREIGN.get(word.record)
+    if read is None:
+        raise InvalidEvent(
+            f"data.customData.aftermerge: missing, and {envelope.type!r} says nothing without it"
+        )
+    try:
+        subject = _foreign_decoder.decode(envelope.data).subject
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidEvent(_reason(error, "data")) from None
+    if not subject.id:
+        raise InvalidEvent("data.subject.id: empty")
+    head = _head(envelope)
+    told = read(Heard(word, envelope.source, head[2], subject))
+    values = {**form.defaults, **told.fields}
+    return form.struct(told.id, *head[1:6], PARSER_VERSION, *head[7:], told.key, *values.values())
+
+
+def _token(person: str, person_token: PersonToken) -> str:
+    return person if not person or _TOKEN.fullmatch(person) else person_token(person)
+
+
+def _owner(owner: str, person_token: PersonToken) -> str:
+    """A CODEOWNERS entry: ``@acme/team`` stays, a person's ``@login`` or address becomes a token."""
+    if "@" not in owner or (owner.startswith("@") and "/" in owner):
+        return owner
+    return person_token(owner.removeprefix("@"))
+
+
+def _integer(value: int | str) -> int:
+    """A number written as a number or as a string; 0 for another producer's ordering text."""
+    if isinstance(value, int):
+        return value
+    digits = value.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(value) <= _INTEGER_CHARACTERS_MAX):
+        return 0
+    number = int(value)
+    return number if -_INT64_MAX - 1 <= number <= _INT64_MAX else 0
+
+
+def _reason(error: Exception, root: str) -> str:
+    """msgspec's message with the field first: ``data.customData.aftermerge.title: Expected ...``."""
+    message, _, path = str(error).partition(" - at `$")
+    where = f"{root}{path.removesuffix('`')}"
+    return f"{where.removeprefix('event.')}: {message}"

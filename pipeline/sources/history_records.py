@@ -1,0 +1,204 @@
+"""The records of the compact history format, as they stand in its lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+
+from pipeline.core.events import InvalidEvent
+from pipeline.sources.lines import LINE_BYTES_MAX
+from pipeline.sources.times import micros
+
+PARSER_VERSION = 1
+
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+_Name = Annotated[str, msgspec.Meta(min_length=1)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class Change(msgspec.Struct):
+    """A change on the main line; ``dirs`` = its directories, two levels deep, by churn."""
+
+    repo: _Name
+    sha: _Name
+    merged_at: _Instant
+    number: _Count | None = None
+    opened_at: _Instant | None = None
+    author: str = ""
+    title: str = ""
+    additions: _Count | None = None
+    deletions: _Count | None = None
+    files: _Count | None = None
+    dirs: list[str] = []
+    labels: list[str] = []
+
+
+class Deployment(msgspec.Struct):
+    """A production deployment; ``sha`` = the newest change it holds, ``back`` = older than the one before."""
+
+    repo: _Name
+    sha: _Name
+    at: _Instant
+    tag: str = ""
+    back: bool = False
+
+
+class Revert(msgspec.Struct):
+    """A change that takes back another (``reverts_sha``); ``redo`` = it brings a reverted one back."""
+
+    repo: _Name
+    sha: _Name
+    merged_at: _Instant
+    reverts_sha: _Name
+    number: _Count | None = None
+    opened_at: _Instant | None = None
+    dirs: list[str] = []
+    reverts_number: _Count | None = None
+    also: list[str] = []
+    how: str = ""
+    redo: bool = False
+    cause: str = ""
+
+
+class Rollback(msgspec.Struct):
+    """Production went back to an older version; ``next`` = what went out after that."""
+
+    repo: _Name
+    at: _Instant
+    from_sha: _Name
+    next: str = ""
+    apps_within_30m: _Count = 1
+    reverted_after: list[str] = []
+
+
+class Request(msgspec.Struct):
+    """A pull request of a review history, told once with everything that became of it."""
+
+    repo: _Name
+    number: _Count
+    at: _Instant
+    state: str
+    author: str = ""
+    title: str = ""
+    labels: list[str] = []
+    base: str = ""
+    head: str | None = None
+    merged_at: _Instant | None = None
+    closed_at: _Instant | None = None
+    merged_by: str | None = None
+    sha: str | None = None
+    additions: _Count | None = None
+    deletions: _Count | None = None
+    files: list[str] | None = None
+
+
+class Review(msgspec.Struct):
+    """A review of a pull request with its inline comments."""
+
+    repo: _Name
+    number: _Count
+    id: _Name
+    at: _Instant
+    author: str = ""
+    state: str = ""
+    commit: str = ""
+    comments: list[Any] = []
+
+
+class Comment(msgspec.Struct):
+    """A comment in the conversation of a pull request: no event tells it."""
+
+    repo: _Name
+    number: _Count
+    at: _Instant
+
+
+Record: TypeAlias = Change | Deployment | Revert | Rollback | Request | Review | Comment
+
+
+#: the envelope of an event, in the order of its fields
+Head: TypeAlias = tuple[str, str, int, int, bool, int, int, bool, int]
+
+
+def head(identifier: str, source: str, time: int, sequence: int = 0) -> Head:
+    """The envelope of an imported event."""
+    return (identifier, source, time, time, True, 0, PARSER_VERSION, False, sequence)
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+    state: Any = None
+
+
+_kind_decoder = msgspec.json.Decoder(_Kind)
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    struct.__name__.lower(): msgspec.json.Decoder(struct)
+    for struct in (Change, Deployment, Revert, Rollback, Request, Review, Comment)
+}
+_KIND_SHOWN_CHARACTERS_MAX = 60
+
+
+def read_record(line: bytes) -> Record:
+    """One line as its record; raises ``InvalidEvent`` naming the kind and the field.
+
+    A ``change`` with a ``state`` belongs to a review history: it is a request.
+    """
+    if len(line) > LINE_BYTES_MAX:
+        raise InvalidEvent(f"the line is longer than {LINE_BYTES_MAX} bytes")
+    kind = "record"
+    try:
+        head = _kind_decoder.decode(line)
+        kind = "request" if head.kind == "change" and head.state is not None else head.kind
+        decoder = _DECODERS.get(kind)
+        if decoder is None or head.kind == "request":
+            raise InvalidEvent(f"unknown kind {head.kind[:_KIND_SHOWN_CHARACTERS_MAX]!r}")
+        record: Record = decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidEvent(f"{kind}: {error}") from None
+    for field in record.__struct_fields__:
+        if isinstance(value := getattr(record, field), datetime):
+            micros(value, f"{kind}.{field}")
+    return record
+
+
+class Survey:
+    """What a first look at all lines tells: whose number is whose, which changes are reverts."""
+
+    def __init__(self) -> None:
+        self.reverts: dict[tuple[str, str], Revert] = {}
+        self.repositories: set[str] = set()
+        self.deployed: set[str] = set()
+        self._owners: dict[tuple[str, int], tuple[int, str]] = {}
+        self._namesakes: defaultdict[str, set[str]] = defaultdict(set)
+        self._instant: tuple[int, int] = (0, 0)
+
+    def note(self, record: Record) -> None:
+        self.repositories.add(record.repo)
+        self._namesakes[record.repo.rpartition("/")[2]].add(record.repo)
+        if isinstance(record, Deployment):
+            self.deployed.add(record.repo)
+        elif isinstance(record, Revert):
+            self.reverts[record.repo, record.sha] = record
+        elif isinstance(record, Change) and record.number is not None:
+            place = (record.repo, record.number)
+            mine = (micros(record.merged_at, "merged_at"), record.sha)
+            self._owners[place] = min(mine, self._owners.get(place, mine))
+
+    def key(self, repository: str, number: int | None, sha: str) -> str:
+        """The key of a change: its number if that is still its own, else its commit."""
+        owner = self._owners.get((repository, number)) if number is not None else None
+        return f"{repository}#{number}" if owner and owner[1] == sha else f"{repository}@{sha}"
+
+    def service(self, repository: str) -> str:
+        """The name of a repository without its owner, unless two owners have one of that name."""
+        name = repository.rpartition("/")[2]
+        return name if len(self._namesakes[name]) == 1 else repository
+
+    def sequence(self, time: int) -> int:
+        """The place of a record among those of one instant, in the order of the lines."""
+        last, place = self._instant
+        self._instant = (time, place + 1 if time == last else 0)
+        return self._instant[1]

@@ -1,0 +1,114 @@
+"""The changelog of the fold: what a process needs to go on where the last one stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from pipeline.core.parameters import MODEL_VERSION, Parameters
+from pipeline.log.protocol import Log, NewRecord
+
+TOPIC = "state"
+PARTITION = 0
+_SEPARATOR = b"\0"
+_EPOCH = b"epoch"
+_PARKED = b"parked/"
+#: how many rows a version can count inside one epoch
+_OFFSET_BITS = 40
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """Which computation the rows come from; it rises with the model, the settings and a rebuild."""
+
+    number: int
+    model_version: int
+    parameters: str
+    rebuilding: bool = False
+
+    def version(self, offset: int, *, refolded: bool = False) -> int:
+        """Version of a row derived up to an offset: monotone for the one writer of a key."""
+        return (self.number << _OFFSET_BITS) | (2 * offset + refolded)
+
+    def outdated(self, parameters: Parameters) -> bool:
+        """Whether rows of this epoch can't stand beside new ones."""
+        return self.rebuilding or self.model_version != MODEL_VERSION or self.parameters != repr(parameters)
+
+
+class State:
+    """Reads and makes the records of the ``state`` topic."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._epochs: dict[str, Epoch] = {}
+        self._parked: dict[str, dict[int, bytes]] = {}
+        for key, value in log.latest(TOPIC, PARTITION).items():
+            name, _, entry = key.partition(_SEPARATOR)
+            if entry == _EPOCH:
+                self._epochs[name.decode()] = msgspec.json.decode(value, type=Epoch)
+            elif entry.startswith(_PARKED):
+                self._parked.setdefault(name.decode(), {})[int(entry[len(_PARKED) :])] = value
+
+    def workspaces(self) -> list[str]:
+        """Workspaces that have a state."""
+        return sorted(self._epochs)
+
+    def epoch(self, workspace: str) -> Epoch:
+        """The epoch in force; ``KeyError`` for a workspace that was never loaded."""
+        return self._epochs[workspace]
+
+    def parked(self, workspace: str) -> dict[int, bytes]:
+        """Records of unknown type, by offset."""
+        return self._parked.get(workspace, {})
+
+    def load(self, workspace: str, parameters: Parameters) -> list[tuple[bytes, bytes]]:
+        """The entities' records of a workspace; a new workspace has none and begins its first epoch."""
+        if workspace not in self._epochs:
+            self._epochs[workspace] = Epoch(1, MODEL_VERSION, repr(parameters))
+        prefix = workspace.encode() + _SEPARATOR
+        return [
+            (key[len(prefix) :], value)
+            for key, value in self._log.latest(TOPIC, PARTITION).items()
+            if key.startswith(prefix) and not key.startswith((prefix + _EPOCH, prefix + _PARKED))
+        ]
+
+    def records(self, workspace: str, snapshot: Iterable[tuple[bytes, bytes]]) -> list[NewRecord]:
+        """A snapshot as records of the topic, with the epoch it belongs to."""
+        prefix = workspace.encode() + _SEPARATOR
+        epoch = msgspec.json.encode(self._epochs[workspace])
+        return [NewRecord(prefix + _EPOCH, epoch), *(NewRecord(prefix + key, value) for key, value in snapshot)]
+
+    def park(self, workspace: str, offset: int, value: bytes) -> NewRecord:
+        """Keep a record whose type this version does not know."""
+        self._parked.setdefault(workspace, {})[offset] = value
+        return NewRecord(workspace.encode() + _SEPARATOR + _PARKED + str(offset).encode(), value)
+
+    def unpark(self, workspace: str, offset: int) -> NewRecord:
+        """A parked record was folded."""
+        self._parked.get(workspace, {}).pop(offset, None)
+        return NewRecord(workspace.encode() + _SEPARATOR + _PARKED + str(offset).encode(), b"")
+
+    def begin(self, workspace: str, parameters: Parameters) -> Epoch:
+        """Raise the epoch durably before a rebuild writes its first row."""
+        number = self._epochs[workspace].number + 1 if workspace in self._epochs else 1
+        epoch = Epoch(number, MODEL_VERSION, repr(parameters), rebuilding=True)
+        self._epochs[workspace] = epoch
+        self._log.append(
+            TOPIC, PARTITION, [NewRecord(workspace.encode() + _SEPARATOR + _EPOCH, msgspec.json.encode(epoch))]
+        )
+        return epoch
+
+    def replace(
+        self, workspace: str, snapshot: Sequence[tuple[bytes, bytes]], epoch: Epoch, group: str, offset: int
+    ) -> None:
+        """Put the state of a rebuild in the place of the former one, in one transaction."""
+        self._epochs[workspace] = msgspec.structs.replace(epoch, rebuilding=False)
+        prefix = workspace.encode() + _SEPARATOR
+        present = {prefix + key for key, _ in snapshot}
+        former = [
+            NewRecord(key, b"")
+            for key in self._log.latest(TOPIC, PARTITION)
+            if key.startswith(prefix) and key not in present and not key.startswith((prefix + _EPOCH, prefix + _PARKED))
+        ]
+        records = [*former, *self.records(workspace, snapshot)]
+        self._log.commit(group, "events", PARTITION, offset, appended=[(TOPIC, PARTITION, records)])

@@ -1,0 +1,138 @@
+"""Where the store is: a DSN becomes two clients, one that writes and one that can only read.
+
+The embedded engine and a server are the same class of client, so everything behind this file is one
+code path. Two clients, because a query may then run while an insert does.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from pipeline.store.errors import StoreHeld, StoreUnavailable, short_message
+
+CONNECT_SECONDS_MAX = 10
+REQUEST_SECONDS_MAX = 300
+
+_SCHEMES = {"http": "http", "https": "https", "clickhouse": "http", "clickhouses": "https"}
+_PID = re.compile(r"^PID: (\d+)", re.MULTILINE)
+
+
+class Connection(NamedTuple):
+    """Two clients of one store; ``place`` names it in messages, without a password."""
+
+    place: str
+    writer: Client
+    reader: Client
+
+
+def connect(dsn: str) -> Connection:
+    """Open a store.
+
+    ``chdb:///absolute/directory`` is the embedded engine; ``clickhouse://user:password@host:8123``
+    (or ``http://``), ``clickhouses://`` (or ``https://``) a server. Raises ``StoreHeld`` when another
+    process has the directory open, ``StoreUnavailable`` for everything else that keeps it closed.
+    """
+    parts = urlsplit(dsn)
+    if parts.scheme == "chdb":
+        return _embedded(Path(unquote(parts.path)))
+    if parts.scheme in _SCHEMES and parts.hostname:
+        return _server(dsn)
+    raise StoreUnavailable(
+        f"the store's address has the scheme {parts.scheme!r}: use chdb:///absolute/directory"
+        " or clickhouse://user:password@host:8123"
+    )
+
+
+def _embedded(directory: Path) -> Connection:
+    if not directory.is_absolute() or directory == Path("/") or "?" in str(directory):
+        raise StoreUnavailable(
+            f"the store's directory {directory} is no absolute path: use chdb:///absolute/directory"
+        )
+    try:
+        import chdb  # noqa: F401, PLC0415 - half a gigabyte that nobody with a server needs
+    except ImportError as error:
+        raise StoreUnavailable(
+            f"the embedded engine can't be loaded ({error}):"
+            " install chdb again, or set the address of a server"
+        ) from error
+    place = str(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _refuse_if_held(directory)
+        writer = clickhouse_connect.get_client(interface="chdb", path=place, tz_mode="aware")
+        reader = clickhouse_connect.get_client(
+            interface="chdb", path=place, tz_mode="aware", settings={"readonly": 2}
+        )
+    except OSError as error:
+        raise StoreUnavailable(f"cannot open the store in {place}: {error.strerror or error}") from error
+    except ClickHouseError as error:
+        raise StoreUnavailable(
+            f"cannot open the store in {place}: {short_message(error)};"
+            " one process can open one embedded store at a time, and its disk must be writable"
+        ) from error
+    return Connection(place, writer, reader)
+
+
+def _refuse_if_held(directory: Path) -> None:
+    """The engine locks ``status`` and writes its process id there; ask before it fails half-opened."""
+    status = directory / "status"
+    if not status.exists():
+        return
+    with status.open("r", encoding="utf-8", errors="replace") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            match = _PID.search(file.read())
+            pid = int(match[1]) if match else None
+            if pid == os.getpid():
+                return  # a second store of this process: the engine shares it
+            who = f"process {pid}" if pid else "another process"
+            raise StoreHeld(
+                f"the store in {directory} is in use by {who}:"
+                " wait until it ends, or use another --data directory",
+                pid,
+            ) from None
+
+
+def _server(dsn: str) -> Connection:
+    parts = urlsplit(dsn)
+    interface = _SCHEMES[parts.scheme]
+    try:
+        port = parts.port or (8443 if interface == "https" else 8123)
+    except ValueError:
+        raise StoreUnavailable(
+            "the store's address has a wrong port: use clickhouse://user:password@host:8123"
+        ) from None
+    place = f"{interface}://{parts.hostname}:{port}"
+
+    def client(settings: dict[str, object]) -> Client:
+        return clickhouse_connect.get_client(
+            interface=interface,
+            host=parts.hostname,
+            port=port,
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else "",
+            settings=settings,
+            tz_mode="aware",
+            # one session would refuse a second query at the same time
+            autogenerate_session_id=False,
+            connect_timeout=CONNECT_SECONDS_MAX,
+            send_receive_timeout=REQUEST_SECONDS_MAX,
+        )
+
+    try:
+        return Connection(place, client({}), client({"readonly": 2}))
+    except (ClickHouseError, OSError) as error:
+        raise StoreUnavailable(
+            f"no ClickHouse answers at {place}: {short_message(error)};"
+            " check that it runs and that address, user and password are right"
+        ) from error

@@ -1,0 +1,36 @@
+-- What could have caused an incident, and what speaks for and against each candidate?
+-- One row per incident and candidate, newest incident first; the probabilities of an incident sum to 1.
+--   kind           deployment, none (no deployment), unseen (one nobody reported) or rest (all below the likeliest)
+--   rank           1 is the likeliest deployment; 0 for the other kinds
+--   probability    0 to 1
+--   lag_hours      hours from the deployment being live to the onset of the symptoms
+--   speaks_for     factors that raise the probability, strongest first
+--   speaks_against factors that lower it, strongest first
+--   factors        factor -> contribution as a natural logarithm (0.69 doubles the intensity, -0.69 halves it)
+-- Left out: what was excluded before weighing (column `excluded` of the table incidents counts it).
+SELECT
+    a.workspace AS workspace,
+    a.incident AS incident,
+    a.onset_at AS onset_at,
+    a.rank AS rank,
+    a.kind AS kind,
+    a.candidate AS candidate,
+    a.probability AS probability,
+    a.service AS service,
+    a.environment AS environment,
+    d.tag AS tag,
+    a.live_at AS live_at,
+    round(a.lag_seconds / 3600, 2) AS lag_hours,
+    d.changes AS changes,
+    d.transition AS transition,
+    arrayMap(f -> f.1, arraySort(f -> -f.2, arrayFilter(f -> f.2 > 0, CAST(a.factors, 'Array(Tuple(String, Float64))')))) AS speaks_for,
+    arrayMap(f -> f.1, arraySort(f -> f.2, arrayFilter(f -> f.2 < 0, CAST(a.factors, 'Array(Tuple(String, Float64))')))) AS speaks_against,
+    a.factors AS factors,
+    a.model AS model
+FROM (SELECT * FROM attributions FINAL) AS a
+LEFT JOIN
+(
+    SELECT workspace, deployment, tag, toNullable(changes) AS changes, transition
+    FROM deployments FINAL
+) AS d ON d.workspace = a.workspace AND d.deployment = a.candidate
+ORDER BY onset_at DESC, workspace, incident, rank = 0, rank, probability DESC, candidate

@@ -1,0 +1,52 @@
+-- What went live, when, and what did it break?
+-- One row per deployment, newest first.
+--   transition            forward, rollback, redeploy, reinstate, baseline (the first one known) or failed
+--   changes, additions    number of changes it brought, and the lines they added
+--   hours_since_previous  hours since the one before it in the same service and environment; null: none known
+--   hours_live            hours until it was replaced; null: it is live still, or never was
+--   incidents             sum of its probabilities over all incidents: how many it caused, in expectation
+--   link_rule             how its changes were found
+-- Left out: nothing.
+WITH blamed AS
+(
+    SELECT workspace, candidate, sum(probability) AS expected
+    FROM attributions FINAL
+    WHERE kind = 'deployment'
+    GROUP BY workspace, candidate
+)
+SELECT
+    d.workspace AS workspace,
+    d.live_at AS live_at,
+    d.service AS service,
+    d.environment AS environment,
+    d.kind AS kind,
+    d.tag AS tag,
+    d.transition AS transition,
+    d.outcome AS outcome,
+    d.changes AS changes,
+    d.additions AS additions,
+    round(
+        dateDiff(
+            'second',
+            lagInFrame(toNullable(d.live_at)) OVER
+            (
+                PARTITION BY d.workspace, d.service, d.environment
+                ORDER BY d.live_at, d.deployment
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ),
+            d.live_at
+        ) / 3600, 2
+    ) AS hours_since_previous,
+    round(dateDiff('second', d.live_at, d.replaced_at) / 3600, 2) AS hours_live,
+    round(b.expected, 3) AS incidents,
+    d.link_rule AS link_rule,
+    d.deployment AS deployment
+FROM
+(
+    SELECT
+        workspace, deployment, live_at, service, environment, kind, tag, transition, outcome,
+        changes, additions, replaced_at, link_rule
+    FROM deployments FINAL
+) AS d
+LEFT JOIN blamed AS b ON b.workspace = d.workspace AND b.candidate = d.deployment
+ORDER BY live_at DESC, workspace, deployment

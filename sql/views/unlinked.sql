@@ -1,0 +1,88 @@
+-- What could not be joined, how much of it is there, and which ones for example?
+-- One row per workspace, kind and detail, most frequent first.
+--   kind     what is missing
+--   detail   for deployments without changes: the rule that was tried (link_rule); else empty
+--   n        number of things it is missing for
+--   of       number of things it could be missing for
+--   samples  the three newest
+-- Left out: deployments that bring no change by nature (rollbacks, redeployments, failed ones); merged changes
+-- of repositories that never deploy, and those merged after the repository's newest deployed change.
+SELECT workspace, kind, detail, n, of, samples
+FROM
+(
+    SELECT
+        workspace,
+        'deployment without changes' AS kind,
+        link_rule::String AS detail,
+        countIf(changes = 0) AS n,
+        sum(count()) OVER (PARTITION BY workspace) AS of,
+        arrayMap(s -> s.2, groupArraySortedIf(3)((-toUnixTimestamp64Micro(live_at), deployment), changes = 0)) AS samples
+    FROM deployments FINAL
+    WHERE transition NOT IN ('rollback', 'redeploy', 'failed')
+    GROUP BY workspace, link_rule
+
+    UNION ALL
+
+    SELECT
+        workspace,
+        'deployment without a tag',
+        '',
+        countIf(tag = '') AS n,
+        count(),
+        arrayMap(s -> s.2, groupArraySortedIf(3)((-toUnixTimestamp64Micro(live_at), deployment), tag = ''))
+    FROM deployments FINAL
+    GROUP BY workspace
+
+    UNION ALL
+
+    SELECT
+        workspace,
+        'incident without a service',
+        '',
+        countIf(service = '') AS n,
+        count(),
+        arrayMap(s -> s.2, groupArraySortedIf(3)((-toUnixTimestamp64Micro(opened_at), incident), service = ''))
+    FROM incidents FINAL
+    GROUP BY workspace
+
+    UNION ALL
+
+    SELECT
+        workspace,
+        'artifact that no deployment used',
+        '',
+        countIf(NOT deployed) AS n,
+        count(),
+        arrayMap(s -> s.2, groupArraySortedIf(3)((-toUnixTimestamp64Micro(packaged_at), artifact), NOT deployed))
+    FROM artifacts FINAL
+    GROUP BY workspace
+
+    UNION ALL
+
+    SELECT
+        workspace,
+        'merged change that was never deployed',
+        '',
+        countIf(passed_over) AS n,
+        count(),
+        arrayMap(s -> s.2, groupArraySortedIf(3)((-toUnixTimestamp64Micro(merged), change), passed_over))
+    FROM
+    (
+        SELECT
+            c.workspace AS workspace,
+            c.change AS change,
+            assumeNotNull(c.merged_at) AS merged,
+            c.deployment = '' AND c.merged_at < r.newest AS passed_over
+        FROM (SELECT * FROM changes FINAL WHERE state = 'merged' AND merged_at IS NOT NULL) AS c
+        INNER JOIN
+        (
+            SELECT workspace, repository, max(merged_at) AS newest
+            FROM changes FINAL
+            WHERE deployment != '' AND merged_at IS NOT NULL
+            GROUP BY workspace, repository
+        ) AS r ON r.workspace = c.workspace AND r.repository = c.repository
+    )
+    GROUP BY workspace
+)
+WHERE n > 0
+ORDER BY workspace, n DESC, kind, detail

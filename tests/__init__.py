@@ -1,0 +1,1 @@
+"""The tests of Aftermerge; their layout mirrors the modules of the package."""

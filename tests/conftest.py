@@ -1,0 +1,40 @@
+"""What holds for every test: how hard Hypothesis searches, and that nothing is left out silently."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+
+import pytest
+from hypothesis import settings
+
+# A deadline would make a test fail on a slow machine and pass on a fast one.
+settings.register_profile("default", deadline=None, print_blob=True)
+settings.register_profile("nightly", parent=settings.get_profile("default"), max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+LEFT_OUT_SHOWN_MAX = 20
+
+_WHY = {
+    "nightly": "takes minutes: run `make nightly`",
+    "slow": "takes seconds: run `make test`",
+}
+_left_out: dict[str, list[str]] = defaultdict(list)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    for item in items:
+        marker = next((name for name in _WHY if item.get_closest_marker(name)), "")
+        _left_out[marker].append(item.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for marker, names in sorted(_left_out.items()):
+        why = f"{marker}, {_WHY[marker]}" if marker else "not chosen on the command line"
+        terminalreporter.write_line(f"left out: {len(names)} tests ({why})")
+        for name in names[:LEFT_OUT_SHOWN_MAX]:
+            terminalreporter.write_line(f"  {name}")
+        if len(names) > LEFT_OUT_SHOWN_MAX:
+            terminalreporter.write_line(f"  and {len(names) - LEFT_OUT_SHOWN_MAX} more")
+    if not _left_out:
+        terminalreporter.write_line("left out: no tests")

@@ -1,0 +1,60 @@
+"""One embedded engine for all tests of the store (it allows one directory per process), and a fresh
+database in it for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from pipeline import resources
+from pipeline.store import Store
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the one directory; one store stays open, or the engine would stop between tests."""
+    address = f"chdb://{tmp_path_factory.mktemp('engine')}/store"
+    holder = Store.open(address, "held_open")
+    yield address
+    holder.close()
+
+
+@pytest.fixture
+def empty(dsn: str) -> Iterator[Store]:
+    """A database without any table."""
+    yield from _fresh(dsn)
+
+
+@pytest.fixture
+def store(empty: Store) -> Store:
+    """A database with all tables and views, and no rows."""
+    empty.migrate()
+    return empty
+
+
+@pytest.fixture(scope="module")
+def without_rows(dsn: str) -> Iterator[Store]:
+    """The same for tests that only read: one for all of a module."""
+    for store in _fresh(dsn):
+        store.migrate()
+        yield store
+
+
+def _fresh(dsn: str) -> Iterator[Store]:
+    name = f"test_{next(_numbers)}"
+    store = Store.open(dsn, name)
+    yield store
+    store._command(f"DROP DATABASE {name} SYNC", "drop the test's database")
+    store.close()
+
+
+@pytest.fixture
+def sql_copy(tmp_path: Path) -> Path:
+    """A copy of the directory ``sql`` that a test may change."""
+    return Path(copytree(resources.sql(), tmp_path / "sql"))

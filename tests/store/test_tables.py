@@ -1,0 +1,116 @@
+"""The tables agree with the structs, and every column and table says what it holds."""
+
+from __future__ import annotations
+
+import types
+import typing
+
+import pytest
+
+from pipeline import resources
+from pipeline.core.events import RECORDS, Event
+from pipeline.core.facts import TABLES
+from pipeline.store import Store
+from pipeline.store.columns import is_time
+
+_ACCEPTED: dict[object, set[str]] = {
+    str: {"String", "LowCardinality(String)"},
+    int: {"Int64"},
+    float: {"Float64"},
+    bool: {"Bool"},
+    list[str]: {"Array(String)", "Array(LowCardinality(String))"},
+    dict[str, float]: {"Map(LowCardinality(String), Float64)"},
+    dict[str, int]: {"Map(LowCardinality(String), Int64)"},
+}
+
+_TABLE = (
+    "SELECT name, type, comment, default_kind FROM system.columns"
+    " WHERE database = currentDatabase() AND table = {t:String} ORDER BY position"
+)
+
+
+def accepted(name: str, hint: object) -> set[str]:
+    optional = isinstance(hint, types.UnionType)
+    if isinstance(hint, types.UnionType):
+        (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
+    plain = {"DateTime64(6, 'UTC')"} if is_time(name) else _ACCEPTED[hint]
+    return {f"Nullable({kind})" for kind in plain} if optional else plain
+
+
+def columns(store: Store, table: str) -> list[tuple[str, str, str, str]]:
+    rows = store.query(_TABLE, {"t": table}).rows
+    return [(str(name), str(kind), str(comment), str(default)) for name, kind, comment, default in rows]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_fact_fields_are_the_columns(without_rows: Store, table: str) -> None:
+    struct = TABLES[table]
+    hints = typing.get_type_hints(struct)
+    found = columns(without_rows, table)
+    assert [name for name, *_ in found] == [
+        "workspace", *struct.__struct_fields__, "version", "is_deleted",
+    ]  # fmt: skip
+    for name, kind, *_ in found[1:-2]:
+        assert kind in accepted(name, hints[name]), name
+    ((key, version),) = without_rows.query(
+        "SELECT sorting_key, engine_full FROM system.tables"
+        " WHERE database = currentDatabase() AND name = {t:String}",
+        {"t": table},
+    ).rows
+    assert key == ", ".join(("workspace", *struct.keys))
+    assert "ReplacingMergeTree(version, is_deleted)" in str(version)
+    assert "PARTITION" not in str(version)
+    assert "fsync_after_insert = 1" in str(version)
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_event_fields_are_the_columns(without_rows: Store, record: str) -> None:
+    struct = RECORDS[record]
+    hints = typing.get_type_hints(struct)
+    found = columns(without_rows, f"events_{record}")
+    inserted = [(name, kind) for name, kind, _, default in found if default == ""]
+    assert [name for name, _ in inserted] == ["workspace", *struct.__struct_fields__]
+    for name, kind in inserted[1:]:
+        assert kind in accepted(name, hints[name]), name
+    computed = [name for name, _, _, default in found if default == "MATERIALIZED"]
+    assert computed == ["record", "telling", "precedence"]
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_telling_is_everything_but_the_receipt(without_rows: Store, record: str) -> None:
+    ((expression,),) = without_rows.query(
+        "SELECT default_expression FROM system.columns"
+        " WHERE database = currentDatabase() AND table = {t:String} AND name = 'telling'",
+        {"t": f"events_{record}"},
+    ).rows
+    told = [name for name in RECORDS[record].__struct_fields__ if name not in ("received_at", "imported")]
+    # the engine writes `a` of the struct as it pleases: names and their order are what counts
+    assert str(expression).replace("`", "") in (
+        f"cityHash64(tuple({', '.join(told)}))",
+        f"cityHash64(({', '.join(told)}))",
+    )
+
+
+def test_events_has_the_envelope_of_all(without_rows: Store) -> None:
+    found = [name for name, *_ in columns(without_rows, "events")]
+    assert found == ["workspace", *Event.__struct_fields__, "record", "telling"]
+
+
+def test_there_are_no_other_tables(without_rows: Store) -> None:
+    views = {path.stem for path in (resources.sql() / "views").glob("*.sql")}
+    expected = {*TABLES, *(f"events_{record}" for record in RECORDS), "events", "dead_letters", "migrations"}
+    found = {str(name) for (name,) in without_rows.query("SHOW TABLES").rows}
+    assert found == expected | views
+
+
+def test_everything_is_explained(without_rows: Store) -> None:
+    rows = without_rows.query(
+        "SELECT table, name FROM system.columns WHERE database = currentDatabase() AND comment = ''"
+        " AND table IN (SELECT name FROM system.tables"
+        " WHERE database = currentDatabase() AND engine != 'View')"
+    ).rows
+    assert rows == []
+    tables = without_rows.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND comment = ''"
+    ).rows
+    assert tables == []

@@ -1,0 +1,204 @@
+"""Every shipped view: on nothing, and on a small world with the answers known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import resources
+from pipeline.store import Result, Store
+from pipeline.store.migrations import read_views
+from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, moment
+from tests.store.world import fill
+
+VIEWS = sorted((resources.sql() / "views").glob("*.sql"))
+
+
+@pytest.fixture(scope="module")
+def world(without_rows: Store) -> Store:
+    """The small world; made once, since the tests only read it."""
+    fill(without_rows)
+    return without_rows
+
+
+def ask(store: Store, columns: str, view: str, where: str = "") -> list[tuple[object, ...]]:
+    """Columns of a view in its own order; floats are compared as they are shown."""
+    return store.query(f"SELECT {columns} FROM {view} {where}").rows
+
+
+@pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
+def test_nothing_gives_no_rows_and_all_columns(store: Store, path: Path) -> None:
+    result: Result = store.query(f"SELECT * FROM {path.stem}")
+    assert result.rows == []
+    assert result.columns[0] == "workspace"
+    assert len(set(result.columns)) == len(result.columns)
+
+
+@pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)
+def test_the_head_of_a_file_explains_it(store: Store, path: Path) -> None:
+    head = path.read_text(encoding="utf-8").split("WITH\n")[0].split("SELECT\n")[0]
+    lines = [line for line in head.splitlines() if line.startswith("--")]
+    assert lines[0].endswith("?"), "the first line is the question"
+    assert any(line.startswith("-- One row per ") for line in lines)
+    assert any(line.startswith("-- Left out: ") for line in lines)
+    ((comment,),) = store.query(
+        "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = {n:String}",
+        {"n": path.stem},
+    ).rows
+    assert str(comment).startswith(lines[0].removeprefix("-- "))
+
+
+def test_every_view_is_asked_about_here(world: Store) -> None:
+    text = Path(__file__).read_text(encoding="utf-8")
+    assert [path.stem for path in VIEWS if f'"{path.stem}"' not in text] == []
+    assert [view.name for view in read_views(resources.sql() / "views")] == [path.stem for path in VIEWS]
+
+
+def test_which_change_broke_it(world: Store) -> None:
+    columns = "incident, verdict, answer, probability, deployment, tag, lag_hours, change, change_title"
+    rows = ask(world, columns, "which_change_broke_it")
+    leading = "this deployment is the likely cause"
+    unclear = "undecided: no candidate stands out"
+    assert rows == [
+        ("i2", "none", "probably no deployment caused it", 0.6, "", "", None, "", ""),
+        ("i1", "likely", leading, 0.8, "d2", "v2", 1.5, "acme/api#2", "Break it"),
+        ("i3", "undecided", unclear, 0.3, "d1", "v1", 1.5, "acme/api#1", "Add a thing"),
+    ]  # fmt: skip
+    found = ask(
+        world, "deployment_probability, change_probability, live_at, rollback_target", "which_change_broke_it"
+    )
+    assert found[1] == (0.8, 0.8, moment(MONDAY + DAY), "v1")
+    assert found[0] == (0.0, 0.0, None, "")
+
+
+def test_incident_candidates(world: Store) -> None:
+    columns = "rank, candidate, probability, tag, lag_hours, changes, speaks_for, speaks_against"
+    assert ask(world, columns, "incident_candidates", "WHERE incident = 'i1'") == [
+        (1, "d2", 0.8, "v2", 1.5, 1, ["rollback", "lag"], ["size"]),
+        (2, "d1", 0.1, "v1", 1.5, 1, [], []),
+        (0, "none", 0.07, "", None, None, [], []),
+        (0, "unseen", 0.03, "", None, None, [], []),
+    ]
+
+
+def test_recent_deployments(world: Store) -> None:
+    columns = "deployment, transition, changes, hours_since_previous, hours_live, incidents"
+    assert ask(world, columns, "recent_deployments") == [
+        ("d4", "failed", 0, 162.0, None, 0.0),
+        ("d3", "rollback", 0, 6.0, None, 0.0),
+        ("d2", "forward", 1, 22.0, 6.0, 0.8),
+        ("d1", "forward", 1, None, 22.0, 0.4),
+        ("d5", "forward", 0, None, None, 0.0),
+    ]
+
+
+def test_change_history(world: Store) -> None:
+    columns = (
+        "change, hours_to_first_review, hours_to_merge, hours_to_production, hours_in_all, lines, incidents"
+    )
+    assert ask(world, columns, "change_history", "WHERE repository = 'acme/api'") == [
+        ("acme/api#4", None, None, None, None, None, 0.0),
+        ("acme/api#2", None, 10.0, 23.0, 33.0, None, 0.8),
+        ("acme/api#3", None, None, None, None, None, 0.0),
+        ("acme/api#1", 10.0, 20.0, 2.0, 22.0, 15, 0.4),
+        ("acme/api#5", None, None, None, None, None, 0.0),
+    ]
+
+
+def test_unlinked(world: Store) -> None:
+    assert ask(world, "kind, detail, n, of, samples", "unlinked") == [
+        ("artifact that no deployment used", "", 1, 2, ["api:v3"]),
+        ("deployment without a tag", "", 1, 5, ["d5"]),
+        ("deployment without changes", "unlinked", 1, 3, ["d5"]),
+        ("incident without a service", "", 1, 3, ["i3"]),
+        ("merged change that was never deployed", "", 1, 4, ["acme/api#3"]),
+    ]
+
+
+def test_deployment_frequency(world: Store) -> None:
+    columns = "service, environment, toString(week), deployments, rollbacks, failed, changes, days"
+    assert ask(world, columns, "deployment_frequency") == [
+        ("api", "production", "2024-01-08", 0, 0, 1, 0, 0),
+        ("api", "production", "2024-01-01", 3, 1, 0, 2, 2),
+        ("web", "production", "2024-01-01", 1, 0, 0, 0, 1),
+    ]
+
+
+def test_lead_time(world: Store) -> None:
+    columns = (
+        "repository, toString(week), merged, timed, opened_to_merged_median, opened_to_merged_p90,"
+        " deployed, merged_to_deployed_median, merged_to_deployed_p75"
+    )
+    assert ask(world, columns, "lead_time") == [
+        # quantileExact takes the upper of two
+        ("acme/api", "2024-01-01", 4, 2, 20.0, 20.0, 2, 23.0, 23.0),
+        ("acme/library", "2024-01-01", 1, 0, None, None, 0, None, None),
+    ]
+
+
+def test_change_fail_rate(world: Store) -> None:
+    assert ask(
+        world, "service, toString(month), deployments, incidents, failures, rate", "change_fail_rate"
+    ) == [
+        ("api", "2024-01-01", 3, 2, 1.4, 0.4667),
+        ("web", "2024-01-01", 1, 0, 0.0, 0.0),
+    ]
+
+
+def test_rollbacks(world: Store) -> None:
+    columns = (
+        "rollback, restored_tag, bad_deployment, bad_tag, bad_live_at, bad_hours, bad_changes, incidents"
+    )
+    assert ask(world, columns, "rollbacks") == [("d3", "v1", "d2", "v2", moment(MONDAY + DAY), 6.0, 1, 0.8)]
+
+
+def test_attribution_quality(world: Store) -> None:
+    columns = (
+        "state, incidents, mean_probability, mean_change_probability, likely, undecided, none, on_labels"
+    )
+    assert ask(world, columns, "attribution_quality") == [
+        ("final", 2, 0.7, 0.55, 0.5, 0.0, 0.5, 0.5),
+        ("provisional", 1, 0.3, 0.5, 0.0, 1.0, 0.0, 0.0),
+    ]
+
+
+def test_services_overview(world: Store) -> None:
+    columns = (
+        "service, declared, team, tier, deployments, rollbacks, last_deployment_at,"
+        " incidents, open_incidents, last_incident_at"
+    )
+    opened = MONDAY + DAY + HOUR
+    assert ask(world, columns, "services_overview") == [
+        ("api", True, "core", 1, 3, 1, moment(MONDAY + DAY + 6 * HOUR), 2, 1, moment(opened + HOUR)),
+        ("web", False, "", None, 1, 0, moment(MONDAY + HOUR), 0, 0, None),
+    ]
+
+
+def test_event_counts(world: Store) -> None:
+    assert ask(world, "record, toString(month), events, tellings, imported, sources", "event_counts") == [
+        ("artifact_packaged", "2024-01-01", 3, 3, 0, 1),
+        # thirteen tellings: one was corrected; of the twelve imported ones one came live too
+        ("change_merged", "2024-01-01", 12, 13, 11, 1),
+    ]
+
+
+def test_silent_sources(world: Store) -> None:
+    columns = "source, events, usual_gap_hours, silent_hours, silence, incidents"
+    assert ask(world, columns, "silent_sources") == [
+        ("ci/acme", 3, 1.0, 262.0, 262.0, 1),
+        ("git/acme", 12, 24.0, 0.0, 0.0, 0),
+    ]
+
+
+def test_another_workspace_changes_nothing(world: Store) -> None:
+    before = {
+        path.stem: ask(world, "count()", path.stem, f"WHERE workspace = '{WORKSPACE}'") for path in VIEWS
+    }
+    world.insert_facts("deployments", "other", 9, [], [("d2",), ("d1",)])
+    world.insert_facts("incidents", "other", 9, [], [("i1",)])
+    after = {
+        path.stem: ask(world, "count()", path.stem, f"WHERE workspace = '{WORKSPACE}'") for path in VIEWS
+    }
+    assert before == after
+    assert [name for name, rows in before.items() if rows == [(0,)]] == [], "every view had something to say"

@@ -1,0 +1,150 @@
+"""A small world whose every number can be checked by hand.
+
+One repository deploys to one service: d1, then d2, which breaks it and is rolled back by d3; d4
+fails. A second service has one deployment that nothing could be linked to.
+"""
+
+from __future__ import annotations
+
+from pipeline.core.facts import (
+    ArtifactFact,
+    AttributionFact,
+    ChangeAttributionFact,
+    ChangeFact,
+    DeploymentFact,
+    Fact,
+    IncidentFact,
+    ServiceFact,
+)
+from pipeline.store import Store
+from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
+
+
+def fill(store: Store) -> None:
+    """Write the world, each row in an old version and in the one that holds."""
+    for fact in (*changes(), *deployments(), *incidents(), *others()):
+        store.insert_facts(fact.table, WORKSPACE, 2, [fact])
+    # an older version that must not count, and a row that no longer holds
+    store.insert_facts("deployments", WORKSPACE, 1, [deployment("d2", MONDAY, service="nobody", changes=77)])
+    store.insert_facts("deployments", WORKSPACE, 1, [deployment("gone", MONDAY + DAY, service="api")])
+    store.insert_facts("deployments", WORKSPACE, 2, [], [("gone",)])
+    events(store)
+
+
+def change(key: str, **told: object) -> ChangeFact:
+    return row(ChangeFact, change=key, repository=key.partition("#")[0], **told)
+
+
+def changes() -> list[Fact]:
+    return [
+        change(
+            "acme/api#1", title="Add a thing", author="p:1", state="merged", opened_at=MONDAY - 20 * HOUR,
+            first_review_at=MONDAY - 10 * HOUR, merged_at=MONDAY, deployment="d1",
+            deployed_at=MONDAY + 2 * HOUR, additions=10, deletions=5,
+        ),
+        change(
+            "acme/api#2", title="Break it", author="p:2", state="merged", opened_at=MONDAY - 9 * HOUR,
+            merged_at=MONDAY + HOUR, deployment="d2", deployed_at=MONDAY + DAY,
+        ),
+        change("acme/api#3", state="merged", merged_at=MONDAY + HOUR // 2),
+        change("acme/api#4", state="merged", merged_at=MONDAY + 2 * DAY),
+        change("acme/api#5", state="open", opened_at=MONDAY),
+        change("acme/library#1", state="merged", merged_at=MONDAY),
+    ]  # fmt: skip
+
+
+def deployment(key: str, live_at: int, **told: object) -> DeploymentFact:
+    told = {"service": "api", "environment": "production", "kind": "service", "outcome": "success",
+            "transition": "forward", "link_rule": "branch", **told}  # fmt: skip
+    return row(DeploymentFact, deployment=key, live_at=live_at, **told)
+
+
+def deployments() -> list[Fact]:
+    return [
+        deployment("d1", MONDAY + 2 * HOUR, tag="v1", changes=1, additions=10, replaced_at=MONDAY + DAY),
+        deployment(
+            "d2", MONDAY + DAY, tag="v2", changes=1, previous="d1", replaced_at=MONDAY + DAY + 6 * HOUR
+        ),
+        deployment(
+            "d3", MONDAY + DAY + 6 * HOUR, tag="v1", transition="rollback", previous="d2", rolls_back="d2"
+        ),
+        deployment("d4", MONDAY + 8 * DAY, tag="v4", transition="failed", outcome="failure"),
+        deployment("d5", MONDAY + HOUR, service="web", link_rule="unlinked"),
+    ]
+
+
+def incidents() -> list[Fact]:
+    opened = MONDAY + DAY + HOUR
+    rows: list[Fact] = [
+        row(
+            IncidentFact, incident="i1", service="api", environment="production", severity="SEV1",
+            title="Down", opened_at=opened, resolved_at=opened + HOUR, verdict="likely", cause="d2",
+            cause_kind="deployment", probability=0.8, change_probability=0.9, state="final",
+            basis="defaults", model="intensity", candidates=4, rollback_target="v1",
+            silent_sources=["ci/acme"],
+        ),
+        row(
+            IncidentFact, incident="i2", service="api", opened_at=opened + HOUR, verdict="none", cause="none",
+            cause_kind="none", probability=0.6, change_probability=0.2, state="final", model="intensity",
+            basis="12 labels", candidates=2,
+        ),
+        row(
+            IncidentFact, incident="i3", opened_at=MONDAY + 3 * HOUR, verdict="undecided", cause="d1",
+            cause_kind="deployment", probability=0.3, change_probability=0.5, state="provisional",
+            model="intensity", basis="defaults",
+        ),
+    ]  # fmt: skip
+    for incident, candidate, kind, rank, probability in (
+        ("i1", "d2", "deployment", 1, 0.8),
+        ("i1", "d1", "deployment", 2, 0.1),
+        ("i1", "none", "none", 0, 0.07),
+        ("i1", "unseen", "unseen", 0, 0.03),
+        ("i3", "d1", "deployment", 1, 0.3),
+        ("i3", "none", "none", 0, 0.7),
+    ):
+        factors = {"lag": 0.5, "rollback": 2.0, "size": -0.25} if candidate == "d2" else {}
+        rows.append(
+            row(
+                AttributionFact, incident=incident, candidate=candidate, kind=kind, rank=rank,
+                probability=probability, onset_at=opened, factors=factors, model="intensity",
+                lag_seconds=5400.0 if kind == "deployment" else None,
+            )
+        )  # fmt: skip
+    shares = (
+        ("i1", "acme/api#2", "d2", 1, 0.8),
+        ("i1", "acme/api#1", "d1", 2, 0.1),
+        ("i3", "acme/api#1", "d1", 1, 0.3),
+    )
+    for incident, key, through, rank, probability in shares:
+        rows.append(
+            row(
+                ChangeAttributionFact, incident=incident, change=key, deployment=through, rank=rank,
+                probability=probability,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def others() -> list[Fact]:
+    return [
+        row(ServiceFact, service="api", declared=True, team="core", tier=1, depends_on=["db"]),
+        row(ServiceFact, service="web"),
+        row(ArtifactFact, artifact="api:v1", tag="v1", packaged_at=MONDAY, deployed=True),
+        row(ArtifactFact, artifact="api:v3", tag="v3", packaged_at=MONDAY),
+    ]
+
+
+def events(store: Store) -> None:
+    """Twelve merges told by git, one of them twice; three builds by a CI that then falls silent."""
+    told = [
+        event("change_merged", id=f"m{i}", source="git/acme", time=MONDAY + i * DAY, imported=True)
+        for i in range(12)
+    ]
+    corrected = event("change_merged", id="m0", source="git/acme", time=MONDAY, title="Corrected")
+    live = event("change_merged", id="m1", source="git/acme", time=MONDAY + DAY)
+    store.insert_events("change_merged", WORKSPACE, batch("change_merged", [*told, corrected]))
+    store.insert_events("change_merged", WORKSPACE, batch("change_merged", [live, live]))
+    builds = [
+        event("artifact_packaged", id=f"a{i}", source="ci/acme", time=MONDAY + i * HOUR) for i in range(3)
+    ]
+    store.insert_events("artifact_packaged", WORKSPACE, batch("artifact_packaged", builds))

@@ -1,0 +1,47 @@
+"""Hypothesis strategies, from one event to a disturbed history.
+
+``EVENTS[record]``, ``events()``, ``wild_events()``: single events. ``histories()``: coherent small
+worlds. ``delivered``, ``permuted``, ``duplicated``, ``batches``, ``tellings``: the same told otherwise.
+"""
+
+from tests.strategies.events import (
+    BEGINNING,
+    DAY,
+    EVENTS,
+    HOUR,
+    MINUTE,
+    PERSONS,
+    STEP,
+    envelope,
+    events,
+    references,
+    times,
+    wild_events,
+)
+from tests.strategies.knobs import HORIZON, batches, delivered, duplicated, permuted, tellings
+from tests.strategies.worlds import PLACES, SPAN, World, histories
+
+__all__ = [
+    "BEGINNING",
+    "DAY",
+    "EVENTS",
+    "HORIZON",
+    "HOUR",
+    "MINUTE",
+    "PERSONS",
+    "PLACES",
+    "SPAN",
+    "STEP",
+    "World",
+    "batches",
+    "delivered",
+    "duplicated",
+    "envelope",
+    "events",
+    "histories",
+    "permuted",
+    "references",
+    "tellings",
+    "times",
+    "wild_events",
+]
