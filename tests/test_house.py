@@ -27,7 +27,9 @@ LONG_FILES = {
 }
 
 PURE = {"core", "resources"}
-STEPS = {"normalize", "correlate", "sink"}
+STEPS = {"normalize", "correlate", "rebuild", "sink"}
+#: what the steps keep in the log beside events
+KEPT = {"dead_letters", "state"}
 #: what each room of the package may import of the others. A room that isn't listed is made of the
 #: rooms below it (everything but the command line, which alone reads the settings).
 ROOMS: dict[str, set[str]] = {
@@ -38,9 +40,13 @@ ROOMS: dict[str, set[str]] = {
     "codec": PURE,
     "log": PURE,
     "store": PURE | {"codec"},
-    "normalize": PURE | STEPS | {"codec", "log", "store", "sources"},
-    "correlate": PURE | STEPS | {"codec", "log", "store"},
-    "sink": PURE | STEPS | {"codec", "log", "store"},
+    "sorting": PURE,
+    "dead_letters": PURE | {"log"},
+    "state": PURE | {"log"},
+    "normalize": PURE | STEPS | KEPT | {"codec", "log", "store", "sources"},
+    "correlate": PURE | STEPS | KEPT | {"codec", "log", "store"},
+    "rebuild": PURE | STEPS | KEPT | {"codec", "log", "store", "sorting"},
+    "sink": PURE | STEPS | KEPT | {"codec", "log", "store"},
 }
 FOR_THE_COMMAND_LINE_ONLY = {"cli", "settings"}
 
@@ -60,10 +66,9 @@ HOMES: dict[str, set[str] | None] = {
     "pyruhvro": {"codec"},
     "rich": {"cli"},
     "sqlite3": {"log.sqlite"},
-    "yaml": {"catalogue", "sources"},
 }
 #: where the import name is not the distribution's
-DISTRIBUTIONS = {"yaml": "pyyaml"}
+DISTRIBUTIONS: dict[str, str] = {}
 
 PURE_THIRD_PARTIES = {"numpy", "msgspec"}
 #: parts of the standard library that reach outside the process, read a clock or draw lots

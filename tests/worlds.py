@@ -215,7 +215,7 @@ class Told:
 
     def keys(self, table: str) -> list[Any]:
         """The keys of a table, in order; without the tuple where they have one part."""
-        keys = sorted(self.run.table(table))  # type: ignore[type-var]
+        keys = sorted(self.run.table(table))
         return [key[0] if len(key) == 1 else key for key in keys]
 
     def brought(self, deployment: str) -> list[str]:

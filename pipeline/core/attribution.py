@@ -30,6 +30,8 @@ from pipeline.core.parameters import CANDIDATES_MAX, FACTOR_DIGITS, PROBABILITY_
 
 #: only candidates at least this near are weighed one by one; the others have time and risk alone
 _NEAR = 0.09
+#: risk, lag and nearness, which every candidate has
+_PLAIN_FACTORS = 3
 #: a component that hardly any change touches would count without limit
 _COMPONENT_SHARE_MIN = 0.02
 
@@ -41,6 +43,11 @@ class Candidate(NamedTuple):
     probability: float
     lag_seconds: float
     factors: dict[str, float]
+
+    @property
+    def weighed(self) -> bool:
+        """Whether there is evidence for or against it beyond time, risk and service."""
+        return len(self.factors) > _PLAIN_FACTORS
 
 
 class Attribution(NamedTuple):

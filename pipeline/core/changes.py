@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from pipeline.core.entities import Entity
 from pipeline.core.events import (
@@ -18,12 +18,14 @@ from pipeline.core.timeline import Timeline
 #: (merged at, the source's sequence, change)
 Position = tuple[int, int, str]
 
+#: decisions that hold until the same person decides otherwise
+_STANDING = frozenset({"approved", "changes_requested", "dismissed"})
 _MAIN_BRANCHES = ("main", "master", "trunk", "develop")
 _DOCUMENTATION = (".md", ".rst", ".adoc", ".txt")
 _DOCUMENTATION_ROOTS = frozenset({"doc", "docs", "documentation", "adr", "rfcs"})
 
 
-class ChangeSummary(NamedTuple):
+class ChangeSummary(msgspec.Struct):
     """What is known about a change; everything the indexes, the links and the model need."""
 
     repository: str = ""
@@ -41,18 +43,18 @@ class ChangeSummary(NamedTuple):
     additions: int | None = None
     deletions: int | None = None
     files: int | None = None
-    paths: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    reverts: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
+    paths: list[str] = []
+    owners: list[str] = []
+    labels: list[str] = []
+    reverts: list[str] = []
+    aliases: list[str] = []
     reviews: int = 0
     approvals: int = 0
     change_requests: int = 0
     first_review_at: int | None = None
     approved_at: int | None = None
     updated_at: int = 0
-    events: tuple[str, ...] = ()
+    events: list[str] = []
 
     @property
     def size(self) -> int:
@@ -62,88 +64,96 @@ class ChangeSummary(NamedTuple):
 
 def summarise(entity: Entity) -> ChangeSummary:
     """Read a change's events, oldest first; an absent field never overwrites a present one."""
-    known: dict[str, object] = {}
+    known = ChangeSummary()
     aliases: set[str] = set()
-    events = entity.events()
-    known["updated_at"] = events[-1].time if events else 0
     reviews: list[ReviewSubmitted] = []
+    events = entity.events()
     for event in events:
-        if isinstance(event, ChangeMerged):
+        if isinstance(event, ReviewSubmitted):
+            reviews.append(event)
+        elif isinstance(event, ChangeMerged):
             _take_merge(known, aliases, event)
         elif isinstance(event, ChangeOpened | ChangeUpdated):
             _take_update(known, aliases, event)
-        elif isinstance(event, ReviewSubmitted):
-            reviews.append(event)
-            known.setdefault("repository", event.repository)
-        elif isinstance(event, ChangeAbandoned) and known.get("state") != "merged":
-            known["state"] = "abandoned"
-            known["closed_at"] = event.time
-            known.setdefault("repository", event.repository)
+        elif isinstance(event, ChangeAbandoned) and known.state != "merged":
+            known.state = "abandoned"
+            known.closed_at = event.time
+    if not known.repository:
+        known.repository = next((name for event in events if (name := getattr(event, "repository", ""))), "")
     if reviews:
         _take_reviews(known, reviews)
-    labels = known.get("labels", ())
-    known["bot"] = "bot" in labels  # type: ignore[operator]
-    known["aliases"] = tuple(sorted(aliases))
-    known["events"] = tuple(event.id for event in events)
-    return ChangeSummary(**known)  # type: ignore[arg-type]
+    if events:
+        known.updated_at = events[-1].time
+    known.bot = "bot" in known.labels
+    known.aliases = sorted(aliases) if len(aliases) > 1 else list(aliases)
+    known.events = [event.id for event in events]
+    return known
 
 
-def _take_update(known: dict[str, object], aliases: set[str], event: ChangeOpened | ChangeUpdated) -> None:
-    for name in ("repository", "branch", "title", "author"):
-        value = getattr(event, name)
-        if value:
-            known[name] = value
+def _take_update(known: ChangeSummary, aliases: set[str], event: ChangeOpened | ChangeUpdated) -> None:
+    known.repository = event.repository or known.repository
+    known.branch = event.branch or known.branch
+    known.title = event.title or known.title
+    known.author = event.author or known.author
+    known.labels = event.labels or known.labels
+    known.reverts = event.reverts or known.reverts
     if event.number is not None:
-        known["number"] = event.number
-    if event.labels:
-        known["labels"] = tuple(event.labels)
-    if event.reverts:
-        known["reverts"] = tuple(event.reverts)
+        known.number = event.number
     if event.head_sha:
         aliases.add(event.head_sha)
-    if isinstance(event, ChangeOpened):
-        known.setdefault("opened_at", event.time)
-    if known.get("state") == "abandoned":
-        known["state"] = "open"
-        known["closed_at"] = None
+    if known.opened_at is None and isinstance(event, ChangeOpened):
+        known.opened_at = event.time
+    if known.state == "abandoned":
+        known.state = "open"
+        known.closed_at = None
 
 
-def _take_merge(known: dict[str, object], aliases: set[str], event: ChangeMerged) -> None:
-    for name in ("repository", "branch", "title", "author", "sha"):
-        value = getattr(event, name)
-        if value:
-            known[name] = value
-    for name in ("number", "additions", "deletions", "files"):
-        value = getattr(event, name)
-        if value is not None:
-            known[name] = value
-    for name in ("paths", "owners", "labels", "reverts"):
-        value = getattr(event, name)
-        if value:
-            known[name] = tuple(value)
-    if event.opened_at is not None:
-        known.setdefault("opened_at", event.opened_at)
-    known["state"] = "merged"
-    known["merged_at"] = known["closed_at"] = event.time
-    known["sequence"] = event.sequence
+def _take_merge(known: ChangeSummary, aliases: set[str], event: ChangeMerged) -> None:
+    known.repository = event.repository or known.repository
+    known.branch = event.branch or known.branch
+    known.title = event.title or known.title
+    known.author = event.author or known.author
+    known.sha = event.sha or known.sha
+    known.paths = event.paths or known.paths
+    known.owners = event.owners or known.owners
+    known.labels = event.labels or known.labels
+    known.reverts = event.reverts or known.reverts
+    if event.number is not None:
+        known.number = event.number
+    if event.additions is not None:
+        known.additions = event.additions
+    if event.deletions is not None:
+        known.deletions = event.deletions
+    if event.files is not None:
+        known.files = event.files
+    if known.opened_at is None:
+        known.opened_at = event.opened_at
+    known.state = "merged"
+    known.merged_at = known.closed_at = event.time
+    known.sequence = event.sequence
     if event.sha:
         aliases.add(event.sha)
-    aliases.update(event.commits)
+    if event.commits:
+        aliases.update(event.commits)
 
 
-def _take_reviews(known: dict[str, object], reviews: list[ReviewSubmitted]) -> None:
-    author = known.get("author")
+def _take_reviews(known: ChangeSummary, reviews: list[ReviewSubmitted]) -> None:
+    author = known.author
     standing: dict[str, ReviewSubmitted] = {}
-    people = [review for review in reviews if not review.bot and (not author or review.reviewer != author)]
-    for review in people:
-        if review.decision in ("approved", "changes_requested", "dismissed"):
+    for review in reviews:
+        if review.bot or (author and review.reviewer == author):
+            continue
+        known.reviews += 1
+        if known.first_review_at is None:
+            known.first_review_at = review.time
+        decision = review.decision
+        if decision == "changes_requested":
+            known.change_requests += 1
+        if decision in _STANDING:
             standing[review.reviewer] = review
-    approvals = [review for review in standing.values() if review.decision == "approved"]
-    known["reviews"] = len(people)
-    known["approvals"] = len(approvals)
-    known["change_requests"] = sum(1 for review in people if review.decision == "changes_requested")
-    known["first_review_at"] = people[0].time if people else None
-    known["approved_at"] = min((review.time for review in approvals), default=None)
+    approvals = [review.time for review in standing.values() if review.decision == "approved"]
+    known.approvals = len(approvals)
+    known.approved_at = min(approvals) if approvals else None
 
 
 def risk_of(change: ChangeSummary, failed_checks: int, risk: Risk) -> float:

@@ -58,7 +58,11 @@ class Entity:
 
     def events(self) -> list[Event]:
         """What is asserted, oldest first, by (own time, the source's sequence, type, id)."""
-        asserted = [event for event in self.tellings.values() if not event.retracted]
+        tellings = self.tellings
+        if len(tellings) == 1:
+            (event,) = tellings.values()
+            return [] if event.retracted else [event]
+        asserted = [event for event in tellings.values() if not event.retracted]
         if len(asserted) > 1:
             asserted.sort(key=moment)
         return asserted

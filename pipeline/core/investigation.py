@@ -45,6 +45,10 @@ from pipeline.core.timeline import Timeline
 Judgement = tuple[Case, Learned, Attribution, list[str]]
 
 
+#: logarithm of the nearness from which a candidate's rollback is evidence
+_NEARNESS_WEIGHED = -2.5
+
+
 class Investigation:
     """The incidents of one workspace and everything they are judged by."""
 
@@ -59,6 +63,8 @@ class Investigation:
         self.catalogue = catalogue
         self.delivery = delivery
         self.now = 0
+        #: since when nothing was forgotten: earlier weeks can't be counted again
+        self.complete_from = 0
         self.learning = Learning(parameters)
         self.incidents: dict[str, Incident] = {}
         self.opened: Timeline[tuple[int, str]] = Timeline()
@@ -180,16 +186,17 @@ class Investigation:
     ) -> None:
         """Burns or drifts of one objective or resource changed."""
         lines = self._burns if kind == "burn" else self._drifts
-        for periods, held in ((old, False), (new, True)):
-            for period, service in periods:
-                place = (service, period.environment)
-                line = lines.setdefault(place, [])
-                index = bisect_left(line, period.start)
-                if held:
-                    line.insert(index, period.start)
-                elif index < len(line) and line[index] == period.start:
-                    del line[index]
-                touched.append((*place, period.start, True))
+        # only beginnings are evidence
+        was = {(service, period.environment, period.start) for period, service in old}
+        now = {(service, period.environment, period.start) for period, service in new}
+        for service, environment, start in sorted(was ^ now):
+            line = lines.setdefault((service, environment), [])
+            index = bisect_left(line, start)
+            if (service, environment, start) in now:
+                line.insert(index, start)
+            elif index < len(line) and line[index] == start:
+                del line[index]
+            touched.append((service, environment, start, True))
 
     def regroup_everything(self) -> None:
         """The catalogue changed: services may have other names for every incident."""
@@ -373,6 +380,8 @@ class Investigation:
         changed: set[tuple[str, int]] = set()
         everyone = False
         for service, week in sorted(self._stale_weeks):
+            if week_start(week) - self.parameters.quiet_window < self.complete_from:
+                continue  # a part of it was forgotten: its counts stand as they were taken
             before = self.learning.weeks.get(service, {}).get(week)
             if self.learning.put(service, week, self._count(service, week)):
                 self.changed_weeks[(service, week)] = None
@@ -514,6 +523,8 @@ class Investigation:
         for candidate in found.candidates:
             undone = candidate.group.undone_at
             if undone is None or not onset.at <= undone <= onset.at + parameters.rollback_within:
+                continue
+            if candidate.factors.get("nearness", 0.0) < _NEARNESS_WEIGHED and not candidate.weighed:
                 continue
             others.add(candidate.group.lane[0])
             times.add(undone + parameters.nothing_changed_after + 1)

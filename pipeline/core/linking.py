@@ -178,7 +178,7 @@ class Linker:
 
 
 def _image(artifact: str) -> str:
-    """What an artifact is called without version, digest and type: ``pkg:oci/acme/api@v1`` -> ``acme/api``."""
+    """An artifact's name without version, digest and type: ``pkg:oci/acme/api@v1`` -> ``acme/api``."""
     name = artifact.split("@", 1)[0].split("?", 1)[0]
     if name.startswith("pkg:"):
         name = name.split("/", 1)[-1]

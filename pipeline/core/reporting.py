@@ -56,9 +56,9 @@ def change_fact(key: str, summary: ChangeSummary, delivery: Delivery) -> ChangeF
         additions=summary.additions,
         deletions=summary.deletions,
         files=summary.files,
-        paths=list(summary.paths),
-        owners=list(summary.owners),
-        labels=list(summary.labels),
+        paths=summary.paths,
+        owners=summary.owners,
+        labels=summary.labels,
         reviews=summary.reviews,
         approvals=summary.approvals,
         change_requests=summary.change_requests,
@@ -66,13 +66,13 @@ def change_fact(key: str, summary: ChangeSummary, delivery: Delivery) -> ChangeF
         approved_at=summary.approved_at,
         checks=checks,
         failed_checks=failed,
-        reverts=list(summary.reverts),
+        reverts=summary.reverts,
         reverted_by=[by for _, by in delivery.reverted_by(key)] if delivery.reverted else [],
         deployment=first.key if first is not None else "",
         deployed_at=first.live_at if first is not None else None,
         risk=delivery.risk_of(key),
         updated_at=summary.updated_at,
-        events=list(summary.events),
+        events=summary.events,
     )
 
 

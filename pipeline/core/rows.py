@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from pipeline.core.facts import TABLES, Fact
 
@@ -54,7 +54,10 @@ class Rows:
         for table in TABLES:
             written, deleted = self._written.get(table), self._deleted.get(table)
             if written or deleted:
-                yield table, list((written or {}).values()), list(deleted or {})
+                # in order of their keys: no set's order of iteration decides what is written, and a store
+                # that sorts by key has less to do
+                facts = [fact for _, fact in sorted((written or {}).items(), key=itemgetter(0))]
+                yield table, facts, sorted(deleted or {}, key=repr)
 
     def __len__(self) -> int:
         return sum(map(len, self._written.values())) + sum(map(len, self._deleted.values()))

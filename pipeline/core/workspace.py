@@ -204,11 +204,14 @@ class Workspace:
             if old == new:
                 continue
             entity.summary = new
-            self.investigation.correct_periods(old, new, family, touched)
+            held, told = set(old), set(new)
+            gone = [pair for pair in old if pair not in told]
+            fresh = [pair for pair in new if pair not in held]
+            self.investigation.correct_periods(gone, fresh, family, touched)
             table = f"{family}s"
-            for period, _ in old:
+            for period, _ in gone:
                 rows.delete(table, (period.key, period.start))
-            for period, service in new:
+            for period, service in fresh:
                 rows.write(burn_fact(period, service) if family == "burn" else drift_fact(period, service))
 
     def _write_delivery(self, rows: Rows) -> None:
@@ -371,6 +374,7 @@ class Workspace:
                 workspace._dirty[family][key] = entity
         evicted_at = workspace.clock.evicted_at
         workspace.clock.evicted_at = workspace.clock.now
+        workspace.investigation.complete_from = evicted_at - parameters.retention
         workspace.derive()
         workspace.clock.evicted_at = evicted_at
         workspace.delivery.freeze(evicted_at - parameters.retention)
@@ -388,6 +392,7 @@ class Workspace:
         """Forget what is older than anything a join may look back at, but for what is live."""
         self.clock.evicted_at = self.clock.now
         before = self.clock.now - self.parameters.retention
+        self.investigation.complete_from = before
         for family, key in list(self._to_forget(before)):
             self._unsaved[(family, key)] = None
 

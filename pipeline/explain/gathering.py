@@ -43,7 +43,7 @@ def incident_findings(
     shares = sorted(known.rows(ChangeAttributionFact, "incident", [key]), key=lambda row: row.rank)
     by_kind = {row.kind: row for row in rows if row.kind != "deployment"}
     verdicts = _holding(known.verdicts(incident.events))
-    candidates = _candidates(known, incident, rows, shares, verdicts, parameters)
+    candidates = _candidates(known, incident, rows, shares, parameters)
     first = candidates[0].deployment if candidates else None
     until = min(incident.final_at, incident.resolved_at or incident.final_at)
     return IncidentFindings(
@@ -74,7 +74,6 @@ def _candidates(
     incident: IncidentFact,
     rows: list[AttributionFact],
     shares: list[ChangeAttributionFact],
-    verdicts: list[VerdictGiven],
     parameters: Parameters,
 ) -> list[Candidate]:
     ranked = sorted((row for row in rows if row.kind == "deployment"), key=lambda row: row.rank)
@@ -90,13 +89,12 @@ def _candidates(
         )
         for row in ranked
     ]
-    because = next((event.because for event in reversed(verdicts) if event.verdict == "cause"), "")
     return [
         Candidate(
             subject.row,
             subject.deployment,
             brought.get(subject.row.candidate, []),
-            reasons(incident, subject, _rival(subjects, index), because, parameters),
+            reasons(incident, subject, _rival(subjects, index), parameters),
         )
         for index, subject in enumerate(subjects)
     ]

@@ -25,8 +25,8 @@ _ONSET = {
     "usual delay": "monitors' usual delay to report",
     "usual delay of people": "people's usual delay to report",
 }
-#: evidence for it gives way last, its second line and its changes sooner
-_EVIDENCE, _CHANGES, _MORE = 20, 30, 40
+#: where there is no room for everything, changes give way before evidence
+_EVIDENCE, _CHANGES = 20, 30
 
 
 def incident_page(found: IncidentFindings, width: int) -> Page:
@@ -79,8 +79,10 @@ def _verdict(page: Page, found: IncidentFindings) -> None:
         page.line(f"  none of the candidates is a deployment of {safe(incident.service)} itself")
     verdict = next((event for event in reversed(found.verdicts) if event.verdict == "cause"), None)
     if verdict is not None:
-        said = f': "{safe(verdict.because)}"' if verdict.because else ""
-        page.line(f"  {safe(verdict.by) or 'somebody'} named {safe(verdict.cause)}{said}")
+        said = [f"{safe(verdict.by) or 'somebody'} named {safe(verdict.cause)}"]
+        if verdict.because:
+            said.append(f'"{safe(verdict.because)}"')
+        page.flow("  ", said, lines_max=2, between=": ")
 
 
 def _undecided(found: IncidentFindings) -> list[str]:
@@ -148,9 +150,9 @@ def _candidate(page: Page, found: IncidentFindings, candidate: Candidate) -> Non
     page.flow(f"{row.rank}. {share(row.probability):>4}  ", head, lines_max=2, between=", ")
     speaks_for, against = texts(candidate.reasons, FOR), texts(candidate.reasons, AGAINST)
     if not speaks_for and not against:
-        speaks_for = ["nothing beyond its time"] if row.rank == 1 else ["nothing sets it apart"]
-    page.flow("     for: ", speaks_for, lines_max=2 if row.rank == 1 else 1, rank=_EVIDENCE + lead)
-    page.flow("     against: ", against, lines_max=2 if row.rank == 1 else 1, rank=_EVIDENCE + lead)
+        page.optional(_EVIDENCE + lead, "     nothing sets it apart")
+    page.flow("     for: ", speaks_for, lines_max=2, rank=_EVIDENCE + lead)
+    page.flow("     against: ", against, lines_max=2, rank=_EVIDENCE + lead)
     worth = [entry for entry in candidate.changes if (entry.share or 0.0) >= _CHANGE_MIN]
     limit = CHANGES_SHOWN if row.rank == 1 else 1
     total = max(len(candidate.changes), candidate.deployment.changes if candidate.deployment else 0)
@@ -218,12 +220,17 @@ def _rollback(page: Page, found: IncidentFindings) -> None:
     target = rollback.target
     phrases = [
         f"to {version_label(target)} (of {clock(target.live_at)})",
-        f"takes back its {count(rollback.deployment.changes, 'change')}",
+        f"takes back its {count(rollback.deployment.changes, 'change')}"
+        if rollback.deployment.changes
+        else "takes back no known change",
     ]
     page.flow_field("roll back", phrases, lines_max=2, between=": ")
     if rollback.later:
-        first, *names = [version_label(row) for row in rollback.later[:_LATER_SHOWN]]
-        left = len(rollback.later) - len(names) - 1
+        names = [version_label(row) for row in rollback.later[:_LATER_SHOWN]]
+        left = len(rollback.later) - len(names)
+        if left:
+            names.append(f"{left:,} more")
         changes = count(len(rollback.later_changes), "change")
-        also = [f"and {count(len(rollback.later), 'later deployment')} ({changes}): {first}", *names]
-        page.flow_field("", [*also, f"{left:,} more"] if left else also, lines_max=2, between=", ")
+        also = f"and {count(len(rollback.later), 'later deployment')} ({changes}):"
+        listed = [f"{name}," for name in names[:-1]] + names[-1:]
+        page.flow_field("", [also, *listed], lines_max=2, between=" ")

@@ -57,5 +57,8 @@ class Page:
         lines = list(self._lines)
         while len(lines) > LINES_MAX:
             worst = max(range(len(lines)), key=lambda index: (lines[index][0], index))
+            rank, before = lines[worst - 1]
+            if rank == lines[worst][0]:  # the sentence before ends where it is cut off now
+                lines[worst - 1] = (rank, before.rstrip(";, "))
             del lines[worst]
         return "".join(f"{text}\n" for _, text in lines)

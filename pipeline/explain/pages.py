@@ -190,7 +190,7 @@ def _deployment_page(found: DeploymentFindings, width: int) -> Page:
 def _why_so_many(found: DeploymentFindings, rule: str) -> str:
     deployment = found.deployment
     if deployment.link_rule == "baseline":
-        return ": the first deployment known of this service, with all that came before it"
+        return ": the first deployment known, there is nothing to compare it with"
     if deployment.link_rule == "unlinked":
         return ": what it deployed could not be linked to any change"
     if deployment.transition in ("rollback", "redeploy") and not deployment.changes:

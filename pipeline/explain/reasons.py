@@ -20,6 +20,8 @@ from pipeline.explain.words import count, safe
 FOR, AGAINST, NEITHER = "for", "against", "neither"
 #: a difference counts from half as likely again on
 _TELLING = math.log(1.5)
+#: factors are rounded; so close they are the same
+_SAME = 0.002
 
 _EVIDENCE = {
     "postmortem": "the postmortem names it",
@@ -62,14 +64,14 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 def reasons(
-    incident: IncidentFact, subject: Subject, rival: Subject | None, because: str, parameters: Parameters
+    incident: IncidentFact, subject: Subject, rival: Subject | None, parameters: Parameters
 ) -> list[Reason]:
     """Every factor of a candidate in words, the strongest first on each side.
 
-    ``because`` is what the person said who named it. ``rival`` is the candidate to compare with.
+    ``rival`` is the candidate to compare with; ``None`` when it is the only one.
     """
     found = [
-        _reason(name, value, incident, subject, rival, because, parameters)
+        _reason(name, value, incident, subject, rival, parameters)
         for name, value in subject.row.factors.items()
     ]
     if {"rolled_back", "recovered"} <= subject.row.factors.keys():
@@ -88,12 +90,10 @@ def _reason(
     incident: IncidentFact,
     subject: Subject,
     rival: Subject | None,
-    because: str,
     parameters: Parameters,
 ) -> Reason:
     if name == "verdict":
-        said = f'a person named it: "{safe(because)}"' if because else "a person named it"
-        return Reason(name, value, None, FOR, said)
+        return Reason(name, value, None, FOR, "a person named it")
     if name in _EVIDENCE:
         return Reason(name, value, None, _side(value, 0.0), _EVIDENCE[name])
     if name == "component":
@@ -124,15 +124,18 @@ def _side(value: float, least: float) -> str:
 
 
 def _lag(side: str, rival: Subject | None) -> str:
-    fit = "better" if side == FOR else "worse"
     if rival is None:
-        return "symptoms usually start this soon" if side == FOR else "symptoms rarely start so late"
-    return f"timing fits {fit} than no. {rival.row.rank}"
+        return {
+            FOR: "symptoms often start about this soon",
+            AGAINST: "symptoms rarely start at this distance",
+        }.get(side, "its time says nothing")
+    fit = {FOR: "better than", AGAINST: "worse than"}.get(side, "as well as")
+    return f"timing fits {fit} no. {rival.row.rank}"
 
 
 def _risk(side: str, subject: Subject, rival: Subject | None) -> str:
-    word = {FOR: "riskier", AGAINST: "less risky"}.get(side, "as risky")
-    than = f" than no. {rival.row.rank}" if rival is not None else ""
+    word, than = {FOR: ("riskier", " than"), AGAINST: ("less risky", " than")}.get(side, ("as risky", " as"))
+    than = f"{than} no. {rival.row.rank}" if rival is not None else f"{than} usual"
     deployment = subject.deployment
     if deployment is None:
         return f"risk {100 * math.exp(subject.row.factors['risk']):.1f}% before any incident"
@@ -152,27 +155,23 @@ def _nearness(
     service = safe(subject.row.service)
     if not incident.service:
         return Reason("nearness", value, other, NEITHER, "the incident names no service")
+    worse = value - other < -_TELLING
     if subject.row.service == incident.service:
-        side = FOR if rival is None else _side(value - other, _TELLING)
-        return Reason("nearness", value, other, side if side == FOR else NEITHER, "same service")
+        tells = subject.row.rank == 1 or value - other > _TELLING
+        return Reason("nearness", value, other, FOR if tells else NEITHER, "same service")
     reach = parameters.reach
     hops = round(value / math.log(reach.per_hop)) if 0 < reach.per_hop < 1 else 0
-    if 0 < hops <= reach.hops_max and abs(value - hops * math.log(reach.per_hop)) < 0.002:
+    if 0 < hops <= reach.hops_max and abs(value - hops * math.log(reach.per_hop)) < _SAME:
         steps = "directly" if hops == 1 else f"over {hops} calls"
         text = f"{safe(incident.service)} depends on {service} {steps}"
-        side = AGAINST if rival is not None and value - other < -_TELLING else NEITHER
-        return Reason("nearness", value, other, side if side == AGAINST else _near(value, other), text)
-    if abs(value - math.log(reach.caller)) < 0.002:
+        return Reason("nearness", value, other, AGAINST if worse else FOR, text)
+    if abs(value - math.log(reach.caller)) < _SAME:
         text = f"{service} only calls {safe(incident.service)}"
-    elif abs(value - math.log(reach.unrelated)) < 0.002:
+    elif abs(value - math.log(reach.unrelated)) < _SAME:
         text = f"{service} is unrelated to {safe(incident.service)}"
     else:
         text = "another service, no known link"
     return Reason("nearness", value, other, AGAINST, text)
-
-
-def _near(value: float, other: float) -> str:
-    return FOR if value - other > _TELLING else NEITHER
 
 
 def _component(incident: IncidentFact, subject: Subject) -> str:

@@ -93,7 +93,7 @@ def flow(start: str, phrases: Sequence[str], width: int, *, lines_max: int, betw
             line += glued
         elif not first and not last:
             lines.append(line + between.rstrip())
-            line = indent + cut(phrase, width - cells(indent))
+            line = indent + cut(phrase, width - cells(indent) - cells(between.rstrip()))
         elif first:
             line += cut(phrase, width - cells(line) - cells(more))
         else:

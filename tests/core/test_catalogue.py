@@ -56,7 +56,9 @@ def test_cycles_are_told_and_do_no_harm() -> None:
 
 
 def test_a_late_alias_moves_deployments_and_brings_them_together() -> None:
-    told = Told(deployed("api", 1, tag="v1"), deployed("api-prod", 1.2, tag="v1", source="gitops", key="sync"))
+    told = Told(
+        deployed("api", 1, tag="v1"), deployed("api-prod", 1.2, tag="v1", source="gitops", key="sync")
+    )
     assert told.keys("deployments") == ["api v1", "sync"]
     told.then(declared("api", aliases=["api-prod"]))
     assert told.keys("deployments") == ["api v1"]

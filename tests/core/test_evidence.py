@@ -201,7 +201,10 @@ def test_the_same_symptoms_before_a_deployment_exonerate_it() -> None:
 
 
 def test_the_component_that_an_incident_names_tells_its_candidates_apart() -> None:
-    other = [merged("api#1", 0.5, paths=["mail/send.py"]), deployed("api", 9, tag="v1.5", changes=["acme/api#1"])]
+    other = [
+        merged("api#1", 0.5, paths=["mail/send.py"]),
+        deployed("api", 9, tag="v1.5", changes=["acme/api#1"]),
+    ]
     told = Told(*other, CHANGE, TWO, incident("i1", 10, component="cart"))
     assert told.factors("api v2")["component"] > 0 > told.factors("api v1.5")["component"]
     told.then(updated("i1", 11, component="mail"))

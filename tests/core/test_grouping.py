@@ -63,13 +63,17 @@ def test_the_same_tag_again_by_the_same_reporter_is_a_redeployment() -> None:
 
 def test_a_failure_is_not_the_success_of_another_reporter() -> None:
     told = Told(
-        deployed("api", 1, tag="v1", outcome="failure"), deployed("api", 1.2, tag="v1", source="gitops", key="s")
+        deployed("api", 1, tag="v1", outcome="failure"),
+        deployed("api", 1.2, tag="v1", source="gitops", key="s"),
     )
     assert told.keys("deployments") == ["api v1", "s"]
 
 
 def test_a_report_taken_back_leaves_the_other_reporters() -> None:
-    first, second = deployed("api", 1, tag="v1"), deployed("api", 1.5, tag="v1", source="gitops", key="sync-7")
+    first, second = (
+        deployed("api", 1, tag="v1"),
+        deployed("api", 1.5, tag="v1", source="gitops", key="sync-7"),
+    )
     told = Told(first, second, back(first))
     assert told.keys("deployments") == ["sync-7"]
     assert told.deployment("sync-7").reporters == ["gitops"]
@@ -85,7 +89,13 @@ def test_a_report_corrected_to_another_service_moves() -> None:
 
 @pytest.mark.parametrize(
     ("name", "ours"),
-    [("prod", "production"), ("PRD", "production"), ("Live", "production"), ("stg", "staging"), ("EU-1", "eu-1")],
+    [
+        ("prod", "production"),
+        ("PRD", "production"),
+        ("Live", "production"),
+        ("stg", "staging"),
+        ("EU-1", "eu-1"),
+    ],
 )
 def test_environments_are_normalised(name: str, ours: str) -> None:
     assert normalise_environment(name) == ours

@@ -9,13 +9,28 @@ import pytest
 
 from pipeline.core.parameters import DAY
 from tests.runs import PARAMETERS
-from tests.worlds import Told, at, back, burning, declared, deployed, incident, judged, merged, resolved, updated
+from tests.worlds import (
+    Told,
+    at,
+    back,
+    burning,
+    declared,
+    deployed,
+    incident,
+    judged,
+    merged,
+    resolved,
+    updated,
+)
 
 DEPLOYED = [deployed("api", 0, tag="v1"), deployed("api", 9.9, tag="v2")]
 
 
 def test_one_deduplication_key_is_one_incident() -> None:
-    one, two = incident("i1", 1, deduplication_key="checkout"), incident("i2", 2, deduplication_key="checkout")
+    one, two = (
+        incident("i1", 1, deduplication_key="checkout"),
+        incident("i2", 2, deduplication_key="checkout"),
+    )
     for events in permutations((one, two)):
         told = Told(*events)
         assert told.keys("incidents") == ["i1"]

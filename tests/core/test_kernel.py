@@ -27,7 +27,9 @@ def _at(lags: list[float], onset: Onset = EXACT) -> list[float]:
 
 @pytest.mark.parametrize("onset", SHAPES)
 def test_it_integrates_to_about_one(onset: Onset) -> None:
-    lags = np.concatenate([np.linspace(-200, 20_000, 200_000), np.geomspace(20_000, 14 * 86_400, 200_000)[1:]])
+    lags = np.concatenate(
+        [np.linspace(-200, 20_000, 200_000), np.geomspace(20_000, 14 * 86_400, 200_000)[1:]]
+    )
     density = TABLES.density(lags, onset, Kernel())
     assert np.all(density >= 0)
     assert float(np.sum((density[1:] + density[:-1]) / 2 * np.diff(lags))) == pytest.approx(1.0, abs=0.03)

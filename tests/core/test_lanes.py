@@ -56,9 +56,7 @@ def test_a_source_that_says_rollback_is_believed() -> None:
 
 
 def test_what_was_rolled_back_and_goes_out_again_is_reinstated() -> None:
-    told = Told(
-        ONE, TWO, deployed("api", 3, tag="v1", key="back"), deployed("api", 4, tag="v2", key="again")
-    )
+    told = Told(ONE, TWO, deployed("api", 3, tag="v1", key="back"), deployed("api", 4, tag="v2", key="again"))
     assert told.deployment("again").transition == "reinstate"
 
 
@@ -70,7 +68,9 @@ def test_a_failed_deployment_replaces_nothing() -> None:
 
 
 def test_a_tag_that_failed_was_never_live() -> None:
-    told = Told(ONE, deployed("api", 2, tag="v2", outcome="failure"), THREE, deployed("api", 4, tag="v2", key="retry"))
+    told = Told(
+        ONE, deployed("api", 2, tag="v2", outcome="failure"), THREE, deployed("api", 4, tag="v2", key="retry")
+    )
     assert told.deployment("retry").transition == "forward"
 
 
