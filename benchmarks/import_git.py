@@ -12,13 +12,17 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import commands
+from benchmarks.figures import Figure, at_most, known
 from pipeline.sources.git import GitOptions, read_history
 
 COMMITS = 50_000
+QUICK_COMMITS = 2_000
+SECONDS_MAX = 60.0
 START_SECONDS = 1_500_000_000
 STEP_SECONDS = 900
 DIRECTORIES = 40
@@ -130,6 +134,29 @@ def measure(path: Path) -> None:
     print(f"  {counts['commits']:,} commits, {counts['changes']:,} changes, {len(history.events):,} events")
     print(f"  {seconds:.1f} s, {counts['commits'] / seconds:,.0f} commits/s")
     print(f"  peak memory {peak / unit:,.0f} MB, of the largest git process {child / unit:,.0f} MB")
+
+
+def figures(directory: Path, files: Sequence[Path], *, quick: bool) -> list[Figure]:
+    """The whole command on a clone: read, append, correlate and write, from its start to its end."""
+    commits = QUICK_COMMITS if quick else COMMITS
+    with TemporaryDirectory(dir=directory) as place:
+        clone = Path(place) / "api.git"
+        make(clone, commits)
+        begun = time.perf_counter()
+        events = len(read_history(clone, GitOptions(incidents_from=INCIDENTS), lambda login: login).events)
+        reading = time.perf_counter() - begun
+        kinds = ",".join(sorted(INCIDENTS))
+        done = commands.run(
+            ["import", "git", str(clone), "--incidents-from", kinds, "--data", f"{place}/data"]
+        )
+    text = f"{done.seconds:.1f} s ({events:,} events; {reading:.1f} s of it to read the clone)"
+    memory = done.peak_bytes / 2**20
+    return [
+        at_most(
+            f"`import git` of {commits:,} commits", done.seconds, SECONDS_MAX, text, f"< {SECONDS_MAX:g} s"
+        ),
+        known("its peak memory, MB", memory, f"{memory:,.0f}"),
+    ]
 
 
 def main(arguments: list[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -23,7 +24,7 @@ EVENTS_PER_CHANGE = 7.9
 CHANGES_PER_DAY = 1_900
 
 
-def _head(identifier: str, source: str, at: int, sequence: int = 0) -> tuple[object, ...]:
+def _head(identifier: str, source: str, at: int, sequence: int = 0) -> tuple[Any, ...]:
     return (identifier, source, at, at, False, 0, 1, False, sequence)
 
 

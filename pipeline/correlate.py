@@ -6,17 +6,19 @@ log. A crash in between repeats exactly that batch, and repeating changes nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.codec import Codec, Columns
 from pipeline.core.parameters import Parameters
 from pipeline.core.workspace import Column, Workspace
 from pipeline.dead_letters import DeadLetter, as_record
 from pipeline.log.protocol import Log, NewRecord, Record
+from pipeline.rebuild import Source, rebuild
 from pipeline.sink import Sink, TableRows
-from pipeline.state import Epoch, State
+from pipeline.state import State
 from pipeline.store import Store
 
 GROUP = "correlate"
@@ -56,13 +58,21 @@ class Correlator:
     """Follows the ``events`` topic and keeps the tables in line with it, for all workspaces in it."""
 
     def __init__(
-        self, log: Log, codec: Codec, store: Store, parameters: Parameters, batch_events: int
+        self,
+        log: Log,
+        codec: Codec,
+        store: Store,
+        parameters: Parameters,
+        batch_events: int,
+        scratch: Path | None = None,
     ) -> None:
         self._log = log
         self._codec = codec
         self._sink = Sink(store)
         self._parameters = parameters
         self._batch_events = batch_events
+        #: where a rebuild may put what does not fit in memory; the system's own place when not told
+        self._scratch = scratch
         self._state = State(log)
         self._workspaces: dict[str, Workspace] = {}
         self._behind: dict[str, int] = {}
@@ -75,7 +85,7 @@ class Correlator:
         """
         summary = Summary()
         for name in self._state.workspaces():
-            if self._state.epoch(name).outdated(self._parameters):
+            if self._state.epoch(name).outdated(self._parameters) or not self._sink.holds_facts(name):
                 self.rebuild(name, progress)
                 summary.rebuilt = True
             elif self._state.parked(name):
@@ -102,7 +112,8 @@ class Correlator:
                     summary.rows += pending.result()
         self._sink.write_dead_letters(self._log)
         summary.behind_horizon = sum(
-            workspace.clock.behind_horizon - self._behind[name] for name, workspace in self._workspaces.items()
+            workspace.clock.behind_horizon - self._behind[name]
+            for name, workspace in self._workspaces.items()
         )
         return summary
 
@@ -172,7 +183,8 @@ class Correlator:
         gone = [self._state.unpark(name, at) for place, at in enumerate(offsets) if place not in left]
         state = [*gone, *self._state.records(name, workspace.snapshot())]
         version = self._state.epoch(name).version(offset, refolded=True)
-        self._write(_Batch(offset, [(name, decoded.columns)], [(name, version, list(rows.tables()))], state, []))
+        facts = [(name, version, list(rows.tables()))]
+        self._write(_Batch(offset, [(name, decoded.columns)], facts, state, []))
         return taken
 
     # -- rebuild --------------------------------------------------------------------------------
@@ -183,17 +195,15 @@ class Correlator:
         The epoch rises before the first row is written, so that a crash leads to another rebuild
         and never to a mixture of the two.
         """
-        from pipeline.rebuild import rebuild
-
-        summary = Summary(rebuilt=True)
         epoch = self._state.begin(name, self._parameters)
         end = self._log.committed(GROUP, EVENTS, PARTITION)
-        workspace = rebuild(
-            self._log, self._codec, self._sink, name, self._parameters, epoch, end, self._batch_events, summary, progress
+        source = Source(self._log, self._codec, name, end)
+        found = rebuild(
+            source, self._sink, self._parameters, epoch, self._batch_events, self._scratch, progress
         )
-        self._state.replace(name, workspace.whole_snapshot(), epoch, GROUP, end)
+        self._state.replace(name, found.workspace.whole_snapshot(), epoch, GROUP, end)
         self._workspaces.pop(name, None)
-        return summary
+        return Summary(read=found.read, folded=found.folded, rows=found.rows, rebuilt=True)
 
 
 def _by_workspace(records: list[Record]) -> dict[str, list[int]]:
@@ -210,6 +220,3 @@ def _by_workspace(records: list[Record]) -> dict[str, list[int]]:
 def _refused(workspace: str, record: Record, reason: str) -> NewRecord:
     place = f"{EVENTS}/{PARTITION}@{record.offset}"
     return as_record(DeadLetter(workspace, EVENTS, PARTITION, record.offset, place, reason, record.value, 0))
-
-
-__all__ = ["GROUP", "Correlator", "Epoch", "Iterator", "Summary"]

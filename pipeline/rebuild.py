@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from pipeline.codec import Codec
+from pipeline.codec import Codec, Columns
 from pipeline.core.events import Event
 from pipeline.core.parameters import Parameters
 from pipeline.core.workspace import Column, Workspace
@@ -17,24 +17,45 @@ from pipeline.sink import Sink
 from pipeline.sorting import by_own_time
 from pipeline.state import Epoch
 
-if TYPE_CHECKING:
-    from pipeline.correlate import Summary
-
 EVENTS = "events"
 READ_RECORDS_MAX = 20_000
 
 ProgressCall = Callable[[str, int, int | None], None]
 
 
-def events_of(log: Log, codec: Codec, workspace: str, end: int) -> Iterator[Event]:
-    """The events of a workspace up to an offset, as the log has them; unreadable ones are left out."""
-    offset, key = 0, workspace.encode()
-    while offset < end:
-        records = log.read(EVENTS, 0, offset, min(READ_RECORDS_MAX, end - offset))
+class Rebuilt(NamedTuple):
+    """What a rebuild read and wrote, and the workspace that it ended in."""
+
+    workspace: Workspace
+    read: int
+    folded: int
+    rows: int
+
+
+class Source(NamedTuple):
+    """The events of one workspace in the log, up to an offset."""
+
+    log: Log
+    codec: Codec
+    workspace: str
+    end: int
+
+
+def batches_of(source: Source) -> Iterator[list[Columns]]:
+    """The events of a workspace as the log has them, batch by batch; unreadable ones are left out."""
+    offset, key = 0, source.workspace.encode()
+    while offset < source.end:
+        records = source.log.read(EVENTS, 0, offset, min(READ_RECORDS_MAX, source.end - offset))
         if not records:
             return
         offset = records[-1].offset + 1
-        for column in codec.decode([record.value for record in records if record.key == key]).columns:
+        yield source.codec.decode([record.value for record in records if record.key == key]).columns
+
+
+def events_of(log: Log, codec: Codec, workspace: str, end: int) -> Iterator[Event]:
+    """The events of a workspace up to an offset, one by one."""
+    for columns in batches_of(Source(log, codec, workspace, end)):
+        for column in columns:
             yield from column.events()
 
 
@@ -49,34 +70,45 @@ def columns_of(batch: list[Event]) -> list[Column]:
 
 
 def rebuild(
-    log: Log,
-    codec: Codec,
+    source: Source,
     sink: Sink,
-    name: str,
     parameters: Parameters,
     epoch: Epoch,
-    end: int,
     batch_events: int,
-    summary: Summary,
+    scratch: Path | None,
     progress: ProgressCall | None,
-) -> Workspace:
-    """Fold everything up to ``end`` into a fresh workspace, and write its rows under ``epoch``."""
+) -> Rebuilt:
+    """Fold everything up to the source's end into a fresh workspace, and write its rows under ``epoch``.
+
+    What does not fit in memory while it is sorted goes to ``scratch``. A store that has lost the
+    events gets them again, too.
+    """
+    name = source.workspace
     workspace = Workspace(parameters)
-    newest = 0
-    with tempfile.TemporaryDirectory(prefix="aftermerge-rebuild-") as directory:
-        ordered = by_own_time(events_of(log, codec, name, end), Path(directory))
+    read = folded = written = newest = 0
+    restore_events = not sink.holds_events(name)
+
+    def events() -> Iterator[Event]:
+        for columns in batches_of(source):
+            if restore_events:
+                sink.write_events(name, columns)
+            for column in columns:
+                yield from column.events()
+
+    with tempfile.TemporaryDirectory(prefix="rebuild-", dir=scratch) as directory:
+        ordered = by_own_time(events(), Path(directory))
         while batch := list(islice(ordered, batch_events)):
-            summary.read += len(batch)
+            read += len(batch)
             newest = max(newest, *(event.received_at for event in batch))
-            summary.folded += workspace.fold(columns_of(batch), rebuilding=True)
+            folded += workspace.fold(columns_of(batch), rebuilding=True)
             rows = workspace.derive()
-            summary.rows += sink.write_facts(name, epoch.version(summary.read), list(rows.tables()))
+            written += sink.write_facts(name, epoch.version(read), list(rows.tables()))
             workspace.snapshot()  # what rests is packed; the state is taken whole at the end
             if progress is not None:
-                progress("rebuilding", summary.read, end)
+                progress("rebuilding", read, source.end)
         workspace.arrive_at(newest)
         rows = workspace.derive()
-        version = epoch.version(end, refolded=True)
-        summary.rows += sink.write_facts(name, version, list(rows.tables()))
-        summary.rows += sink.delete_older(name, version, epoch.version(0))
-    return workspace
+        version = epoch.version(source.end, refolded=True)
+        written += sink.write_facts(name, version, list(rows.tables()))
+        written += sink.delete_older(name, version, epoch.version(0))
+    return Rebuilt(workspace, read, folded, written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.codec import Columns
-from pipeline.core.facts import Fact
+from pipeline.core.facts import TABLES, Fact
 from pipeline.dead_letters import TOPIC as DEAD_LETTERS
 from pipeline.dead_letters import read_letters
 from pipeline.log.protocol import Log
@@ -38,10 +38,21 @@ class Sink:
             count += len(rows) + len(deleted)
         return count
 
+    def holds_events(self, workspace: str) -> bool:
+        """Whether any event of a workspace is in the store."""
+        return self._holds("SELECT 1 FROM events WHERE workspace = {workspace:String} LIMIT 1", workspace)
+
+    def holds_facts(self, workspace: str) -> bool:
+        """Whether any fact of a workspace is in the store; a new or emptied store has none."""
+        where = "WHERE workspace = {workspace:String} LIMIT 1"
+        parts = (f"(SELECT 1 FROM {table} {where})" for table in TABLES)
+        return self._holds(" UNION ALL ".join(parts), workspace)
+
+    def _holds(self, sql: str, workspace: str) -> bool:
+        return bool(self._store.query(sql, {"workspace": workspace}).rows)
+
     def delete_older(self, workspace: str, version: int, below: int) -> int:
         """After a rebuild: delete the rows that it did not write again."""
-        from pipeline.core.facts import TABLES
-
         count = 0
         for table in TABLES:
             stale = sorted(self._store.live_keys(table, workspace, below), key=repr)
@@ -53,6 +64,8 @@ class Sink:
     def write_dead_letters(self, log: Log) -> None:
         """Copy new dead letters from the log into their table, and note how far that went."""
         start = log.committed(GROUP, DEAD_LETTERS, 0)
+        if start and not self._store.query("SELECT 1 FROM dead_letters LIMIT 1").rows:
+            start = 0  # the store was emptied: it gets all of them again
         rows: list[DeadLetterRow] = []
         end = start
         for offset, letter in read_letters(log, start):

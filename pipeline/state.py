@@ -76,7 +76,8 @@ class State:
         """A snapshot as records of the topic, with the epoch it belongs to."""
         prefix = workspace.encode() + _SEPARATOR
         epoch = msgspec.json.encode(self._epochs[workspace])
-        return [NewRecord(prefix + _EPOCH, epoch), *(NewRecord(prefix + key, value) for key, value in snapshot)]
+        entities = [NewRecord(prefix + key, value) for key, value in snapshot]
+        return [NewRecord(prefix + _EPOCH, epoch), *entities]
 
     def park(self, workspace: str, offset: int, value: bytes) -> NewRecord:
         """Keep a record whose type this version does not know."""
@@ -93,9 +94,8 @@ class State:
         number = self._epochs[workspace].number + 1 if workspace in self._epochs else 1
         epoch = Epoch(number, MODEL_VERSION, repr(parameters), rebuilding=True)
         self._epochs[workspace] = epoch
-        self._log.append(
-            TOPIC, PARTITION, [NewRecord(workspace.encode() + _SEPARATOR + _EPOCH, msgspec.json.encode(epoch))]
-        )
+        key = workspace.encode() + _SEPARATOR + _EPOCH
+        self._log.append(TOPIC, PARTITION, [NewRecord(key, msgspec.json.encode(epoch))])
         return epoch
 
     def replace(
@@ -105,10 +105,11 @@ class State:
         self._epochs[workspace] = msgspec.structs.replace(epoch, rebuilding=False)
         prefix = workspace.encode() + _SEPARATOR
         present = {prefix + key for key, _ in snapshot}
+        kept = (prefix + _EPOCH, prefix + _PARKED)
         former = [
             NewRecord(key, b"")
             for key in self._log.latest(TOPIC, PARTITION)
-            if key.startswith(prefix) and key not in present and not key.startswith((prefix + _EPOCH, prefix + _PARKED))
+            if key.startswith(prefix) and key not in present and not key.startswith(kept)
         ]
         records = [*former, *self.records(workspace, snapshot)]
         self._log.commit(group, "events", PARTITION, offset, appended=[(TOPIC, PARTITION, records)])

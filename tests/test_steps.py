@@ -27,6 +27,7 @@ from pipeline.correlate import GROUP, Correlator
 from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
 from pipeline.normalize import append_events
+from pipeline.store import Store
 from tests.places import ACME, NOW, OTHER, Crash, CrashingLog, CrashingStore, Place, history
 from tests.runs import PARAMETERS
 from tests.worlds import (
@@ -206,6 +207,23 @@ def test_a_rebuild_changes_nothing(place: Place, undisturbed: dict[str, Any]) ->
     place.append([more])
     place.correlate()
     assert place.held()["deployments"][0] == undisturbed["deployments"][0] + 1
+
+
+def test_a_store_that_lost_everything_is_filled_again(place: Place, undisturbed: dict[str, Any]) -> None:
+    place.append(history())
+    place.log.append("events", 0, [NewRecord(ACME.encode(), b"no event")])
+    place.correlate(40)
+    letters = place.letters()
+    place.store.close()
+    place.database += "_emptied"
+    place.store = Store.open(place.dsn, place.database)
+    place.store.migrate()
+
+    assert place.correlate().rebuilt
+
+    assert place.held() == undisturbed
+    assert place.letters() == letters
+    assert len(letters) == 1
 
 
 @pytest.mark.slow

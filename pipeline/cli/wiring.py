@@ -123,7 +123,9 @@ def correlator(parts: Parts) -> Correlator:
     from pipeline.correlate import Correlator
 
     settings = parts.settings
-    return Correlator(parts.log, parts.codec, parts.store, parameters(settings), settings.batch_rows)
+    return Correlator(
+        parts.log, parts.codec, parts.store, parameters(settings), settings.batch_rows, settings.data
+    )
 
 
 def evaluated(parts: Parts, progress: ProgressCall) -> Evaluation:

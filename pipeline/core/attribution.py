@@ -17,19 +17,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.core.board import NEVER, Board
-from pipeline.core.catalogue import Catalogue
+from pipeline.core.candidates import NEAR, Field
 from pipeline.core.events import MICROSECONDS
-from pipeline.core.evidence import Case, Scale, Surroundings, is_wave
+from pipeline.core.evidence import Case, Flags, Scale, Surroundings, is_wave
 from pipeline.core.grouping import Group
 from pipeline.core.kernel import Floats, KernelTables
 from pipeline.core.learning import Learned
 from pipeline.core.parameters import CANDIDATES_MAX, FACTOR_DIGITS, PROBABILITY_DIGITS, Parameters
 
-#: only candidates at least this near are weighed one by one; the others have time and risk alone
-_NEAR = 0.09
 #: risk, lag and nearness, which every candidate has
 _PLAIN_FACTORS = 3
 #: a component that hardly any change touches would count without limit
@@ -64,65 +60,17 @@ class Attribution(NamedTuple):
     unseen_factors: dict[str, float]
 
 
-class Field(NamedTuple):
-    """The candidates of one incident as columns, before any judgement.
+class Weighed(NamedTuple):
+    """The evidence of one incident's candidates: by time for all of them, and one by one."""
 
-    ``rows`` are the candidates' rows on the board whose deployments ``board`` lists.
-    """
+    timings: dict[str, tuple[float, Flags]]
+    factors: dict[int, dict[str, float]]
 
-    board: Sequence[Group]
-    rows: npt.NDArray[np.int64]
-    lag_seconds: Floats
-    nearness: Floats
-    weight: Floats
-    #: whether a later deployment undid it
-    undone: npt.NDArray[np.bool_]
-    excluded: dict[str, int]
-    near_services: list[str]
-
-    def group(self, index: int) -> Group:
-        """The deployment behind one candidate."""
-        return self.board[int(self.rows[index])]
-
-
-def lay_out(case: Case, board: Board | None, catalogue: Catalogue, parameters: Parameters) -> Field:
-    """Every deployment that can be the cause: in the window, in the environment, still in place."""
-    slack = int(3 * parameters.skew_seconds * MICROSECONDS)
-    anchor = case.onset.anchor_at
-    if board is None:
-        empty = np.empty(0)
-        nothing = np.empty(0, np.int64)
-        return Field([], nothing, empty, empty, empty, np.empty(0, np.bool_), {}, [])
-    rows = board.between(anchor - parameters.window, anchor + slack)
-    effective = board.effective_at[rows]
-    weight = board.weight[rows]
-    undone_at = board.undone_at[rows]
-    undone = undone_at < case.onset.at - int(case.onset.window_seconds / 2 * MICROSECONDS)
-    excluded = {
-        "undone before the onset": int(np.count_nonzero(undone)),
-        "set aside by a person": int(np.count_nonzero(board.ignored[rows])),
-        "never served": int(np.count_nonzero(~board.served[rows])),
-    }
-    codes = board.service[rows]
-    present = np.flatnonzero(np.bincount(codes)).tolist()
-    nearness_of = np.zeros(len(board.names) + 1)
-    for code in present:
-        nearness_of[code] = catalogue.nearness(
-            case.service, board.names[code], parameters.reach, len(present)
-        )
-    nearness = nearness_of[codes]
-    keep = np.flatnonzero(~undone & (weight > 0))
-    lag = (anchor - effective) / MICROSECONDS
-    return Field(
-        board.groups,
-        keep + rows.start,
-        lag[keep],
-        nearness[keep],
-        weight[keep],
-        undone_at[keep] != NEVER,
-        {name: count for name, count in excluded.items() if count},
-        [board.names[code] for code in present if nearness_of[code] >= _NEAR],
-    )
+    def of(self, index: int) -> dict[str, float]:
+        """Everything that speaks for or against one candidate."""
+        found = {name: weight for name, (weight, flags) in self.timings.items() if flags[index]}
+        found.update(self.factors.get(index, {}))
+        return found
 
 
 def attribute(
@@ -141,8 +89,8 @@ def attribute(
     """
     density = tables.density(field.lag_seconds, case.onset, learned.kernel)
     intensity = field.weight * density * field.nearness
-    near = field.nearness >= _NEAR
-    factors = _weigh(case, field, near, intensity, around, parameters)
+    near = field.nearness >= NEAR
+    weighed = _weigh(case, field, near, intensity, around, parameters)
     undone = [field.group(index) for index in np.flatnonzero(near & field.undone).tolist()]
     none, none_factors = _background(case, learned, undone, around, parameters)
     unseen, unseen_factors = _unreported(case, learned, parameters, silent=silent)
@@ -153,7 +101,7 @@ def attribute(
             field.group(index),
             round(float(intensity[index]) / total, PROBABILITY_DIGITS),
             round(float(field.lag_seconds[index]), 1),
-            _explain(index, field, density, factors),
+            _explain(index, field, density, weighed),
         )
         for index in order
     )
@@ -175,22 +123,22 @@ def attribute(
 def _weigh(
     case: Case,
     field: Field,
-    near: npt.NDArray[np.bool_],
+    near: Flags,
     intensity: Floats,
     around: Surroundings,
     parameters: Parameters,
-) -> dict[int, dict[str, float]]:
-    """Multiply the evidence into ``intensity``; returns the evidence of every candidate that has any."""
+) -> Weighed:
+    """Multiply the evidence into ``intensity``; returns what that was."""
     scale = Scale(case, around, parameters)
-    # most candidates have nothing but time and risk, and are never looked at one by one
-    earliest = case.onset.anchor_at - parameters.window
-    chosen = (
-        near if case.component or scale.weighs_all(field.near_services, earliest) else near & field.undone
-    )
+    timings = scale.timings(field.effective_at, field.codes, field.near_services)
+    for weight, flags in timings.values():
+        intensity[flags] *= math.exp(weight)
+    # most candidates have nothing but times and risk, and are never looked at one by one
+    chosen = near if case.component or scale.may_be_reverted else near & field.undone
     indexes = np.flatnonzero(chosen).tolist()
-    share = (
-        _component_share(case.component, [field.group(index) for index in indexes]) if case.component else 0.0
-    )
+    share = 0.0
+    if case.component:
+        share = _component_share(case.component, [field.group(index) for index in indexes])
     if scale.names_anything:
         # what a text or a person names counts however far away it is
         indexes = sorted(_named(scale, field).union(indexes))
@@ -206,7 +154,7 @@ def _weigh(
                 intensity[index] = field.weight[index] * _tail(parameters)
             intensity[index] *= math.exp(math.fsum(weighed.values()))
             factors[index] = weighed
-    return factors
+    return Weighed(timings, factors)
 
 
 def _tail(parameters: Parameters) -> float:
@@ -226,14 +174,12 @@ def _likeliest(intensity: Floats, field: Field) -> list[int]:
     return chosen[:CANDIDATES_MAX]
 
 
-def _explain(
-    index: int, field: Field, density: Floats, factors: dict[int, dict[str, float]]
-) -> dict[str, float]:
+def _explain(index: int, field: Field, density: Floats, weighed: Weighed) -> dict[str, float]:
     found = {
         "risk": math.log(float(field.weight[index])),
         "lag": math.log(max(float(density[index]), 1e-300)),
         "nearness": math.log(max(float(field.nearness[index]), 1e-300)),
-        **factors.get(index, {}),
+        **weighed.of(index),
     }
     return {name: round(value, FACTOR_DIGITS) for name, value in found.items()}
 

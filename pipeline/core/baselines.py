@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from pipeline.core.attribution import Attribution, Candidate, Field
+from pipeline.core.attribution import Attribution, Candidate
+from pipeline.core.candidates import Field
 from pipeline.core.events import MICROSECONDS
 from pipeline.core.evidence import Case
 from pipeline.core.parameters import CANDIDATES_MAX, DAY, PROBABILITY_DIGITS, Parameters

@@ -17,7 +17,7 @@ _GROWTH_ROWS = 1024
 
 
 class Board:
-    """Deployments in order of effect, and numpy columns over them that are refreshed from where they changed."""
+    """Deployments in order of effect, and columns over them that are refreshed from where they changed."""
 
     def __init__(self, risk: Risk) -> None:
         self._risk = risk

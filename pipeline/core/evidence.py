@@ -6,9 +6,12 @@ Each piece of evidence has a name and the logarithm of a likelihood ratio. What 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.board import NEVER
 from pipeline.core.changes import ChangeSummary
@@ -22,6 +25,11 @@ from pipeline.core.parameters import DAY, HOUR, Parameters
 _SHA_LENGTH_MIN = 7
 #: "starts soon after": within this time of the deployment
 _SOON = 1800 * MICROSECONDS
+
+
+Times = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
 
 
 class Surroundings(Protocol):
@@ -107,19 +115,44 @@ class Scale:
         self._until = min(case.opened_at + parameters.rollback_within, case.known_until)
         self._reverts = around.reverts_between(case.opened_at, self._until)
 
-    def weighs_all(self, services: Sequence[str], earliest: int) -> bool:
-        """Whether there can be evidence for candidates of these services that nobody undid or named.
+    def timings(
+        self, effective_at: Times, codes: Codes, services: Sequence[tuple[int, str]]
+    ) -> dict[str, tuple[float, Flags]]:
+        """Evidence that follows from times alone, for all candidates at once: name -> weight, and whose.
 
-        ``earliest`` is when the oldest candidate took effect.
+        ``effective_at`` and ``codes`` tell when candidates took effect and of which service they are;
+        ``services`` names the codes of the services near enough to matter.
         """
-        case, around = self._case, self._around
-        if self._before or around.reverts_between(case.opened_at, self._until):
-            return True
-        return any(
-            _any_between(around.burns_of(service, case.environment), earliest, case.opened_at + DAY)
-            or _any_between(around.drifts_of(service, case.environment), earliest, case.onset.at)
-            for service in services
-        )
+        found: dict[str, tuple[float, Flags]] = {}
+        if not len(effective_at):
+            return found
+        case, around, weights = self._case, self._around, self._parameters.weights
+        first = int(effective_at.min())
+        last = min(int(effective_at.max()) + _SOON, case.known_until)
+        for name, weight, starts_of in (
+            ("burn_after", weights.burn_after, around.burns_of),
+            ("drift", weights.drift, around.drifts_of),
+        ):
+            flags = np.zeros(len(effective_at), np.bool_)
+            for code, service in services:
+                starts = starts_of(service, case.environment)
+                times = starts[bisect_left(starts, first) : bisect_right(starts, last)]
+                if times:
+                    flags |= (codes == code) & _followed(effective_at, times, _SOON)
+            if flags.any():
+                found[name] = (weight, flags)
+        if self._before:
+            near = np.isin(codes, [code for code, _ in services])
+            found["symptoms_before"] = (
+                weights.symptoms_before,
+                near & _preceded(effective_at, self._before, DAY),
+            )
+        return found
+
+    @property
+    def may_be_reverted(self) -> bool:
+        """Whether any candidate can hold a change that was reverted soon after the incident was opened."""
+        return self._reverts
 
     @property
     def names_anything(self) -> bool:
@@ -132,7 +165,7 @@ class Scale:
         return any(refers(reference, group, self._around) for reference in references)
 
     def weigh(self, group: Group) -> dict[str, float]:
-        """The evidence for and against one candidate: name -> logarithm of a likelihood ratio."""
+        """What people, rollbacks and reverts say of one candidate: name -> weight."""
         case, around, weights = self._case, self._around, self._parameters.weights
         found: dict[str, float] = {}
         if self.names_anything:
@@ -142,16 +175,6 @@ class Scale:
                 found["postmortem"] = weights.postmortem
             if any(refers(reference, group, around) for reference in self._mentions):
                 found["mentioned"] = weights.mentioned
-        service, environment, _ = group.lane
-        at = group.effective_at
-        burns = around.burns_of(service, environment)
-        if burns and _any_between(burns, at, at + _SOON):
-            found["burn_after"] = weights.burn_after
-        drifts = around.drifts_of(service, environment)
-        if drifts and _any_between(drifts, at, case.onset.at):
-            found["drift"] = weights.drift
-        if self._before and _any_between(self._before, at - DAY, at - 1):
-            found["symptoms_before"] = weights.symptoms_before
         if group.undone_at is not None:
             _weigh_rollback(case, group, around, self._parameters, found)
         if self._reverts and self._is_reverted(group):
@@ -166,9 +189,22 @@ class Scale:
         return False
 
 
-def _any_between(times: Sequence[int], low: int, high: int) -> bool:
-    index = bisect_left(times, low)
-    return index < len(times) and times[index] <= high
+def _followed(effective_at: Times, times: Sequence[int], within: int) -> Flags:
+    """Whether any of ``times`` lies at most ``within`` after each moment."""
+    line = np.array(times, np.int64)
+    following = np.searchsorted(line, effective_at)
+    nearest = line[np.minimum(following, len(line) - 1)]
+    flags: Flags = (following < len(line)) & (nearest - effective_at <= within)
+    return flags
+
+
+def _preceded(effective_at: Times, times: Sequence[int], within: int) -> Flags:
+    """Whether any of ``times`` lies before each moment, by at most ``within``."""
+    line = np.array(times, np.int64)
+    following = np.searchsorted(line, effective_at)
+    nearest = line[np.maximum(following - 1, 0)]
+    flags: Flags = (following > 0) & (effective_at - nearest <= within)
+    return flags
 
 
 def _weigh_rollback(

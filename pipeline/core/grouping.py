@@ -14,6 +14,9 @@ from pipeline.core.entities import Entity
 from pipeline.core.events import DeploymentFinished, DeploymentProgressed
 from pipeline.core.facts import DeploymentFact
 
+#: the environment whose deployments reach customers
+PRODUCTION = "production"
+
 _ENVIRONMENTS = {
     "prod": "production",
     "prd": "production",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pipeline.core.entities import Entity
 from pipeline.core.events import (
@@ -122,9 +122,7 @@ class Incident:
     """One incident, whoever reports it: its reports and the verdicts given on it."""
 
     __slots__ = (
-        "judged",
         "key",
-        "learned",
         "members",
         "verdicts",
         "written",
@@ -134,9 +132,6 @@ class Incident:
         self.members = sorted(members, key=lambda member: (member.opened_at, member.key))
         self.verdicts = list(verdicts)
         self.key = self.members[0].key
-        self.learned: object | None = None
-        #: the judgement that stands, kept until it is final
-        self.judged: tuple[Any, ...] | None = None
         #: keys of the rows that were written for it, by table
         self.written: dict[str, set[tuple[object, ...]]] = {}
 
@@ -186,7 +181,7 @@ def find_onset(
     parameters: Parameters,
     learned_delay_seconds: float | None,
 ) -> Onset:
-    """Onset by what is surest: a verdict, the event itself, an SLO burn, an alert's window, the usual delay."""
+    """Onset by what is surest: a verdict, the event itself, a burn, an alert's window, the usual delay."""
     opened = incident.opened_at
     verdict = incident.newest_verdict("onset")
     if verdict is not None and verdict.onset_at is not None:

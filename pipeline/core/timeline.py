@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item", bound=tuple[Any, ...])
@@ -45,3 +46,9 @@ class Timeline(Generic[Item]):
     def drop_before(self, time: int) -> None:
         """Forget everything older than ``time``."""
         del self.items[: bisect_left(self.items, (time,))]
+
+
+def any_within(times: Sequence[int], low: int, high: int) -> bool:
+    """Whether any of these times, which are in order, lies in ``[low, high]``."""
+    index = bisect_left(times, low)
+    return index < len(times) and times[index] <= high

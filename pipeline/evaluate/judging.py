@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.codec import Codec
-from pipeline.core.attribution import Attribution, lay_out
+from pipeline.core.attribution import Attribution
 from pipeline.core.baselines import BASELINES, attribute_by_rule
+from pipeline.core.candidates import lay_out
 from pipeline.core.events import Event, IncidentDetected
 from pipeline.core.facts import ChangeAttributionFact
 from pipeline.core.grouping import Group
+from pipeline.core.incident_rows import change_shares
 from pipeline.core.parameters import DAY, Parameters
-from pipeline.core.reporting import incident_facts
 from pipeline.core.workspace import Workspace
 from pipeline.evaluate.scoring import Score, standing
 from pipeline.log.protocol import Log
@@ -126,17 +127,17 @@ def _judge_one(workspace: Workspace, key: str, truth: Truth | None, found: Verdi
     if reason or truth is None or incident is None:
         found.left_out[reason] += 1
         return
-    parameters, delivery = workspace.parameters, workspace.delivery
-    case, learned, by_intensity, silent = workspace.investigation.judge(incident, incident.opened_at)
-    field = lay_out(case, delivery.boards.get(case.environment), workspace.catalogue, parameters)
-    answers = [by_intensity]
+    parameters = workspace.parameters
+    judgement = workspace.investigation.judge(incident, incident.opened_at)
+    case = judgement.case
+    field = lay_out(case, workspace.delivery.boards.get(case.environment), workspace.catalogue, parameters)
+    answers = [judgement.found]
     answers += [attribute_by_rule(case, field, replace(parameters, model=model)) for model in BASELINES]
     culprits = Culprits(truth.culprits, workspace)
     live = any(culprits.are_in(field.group(index)) for index in range(len(field.rows)))
     scores = {}
     for answer in answers:
-        facts = incident_facts(case, learned, answer, silent, workspace.clock.now, delivery, parameters)
-        shares = [fact for fact in facts if isinstance(fact, ChangeAttributionFact)]
+        shares = change_shares(case, answer, workspace.building, parameters.risk)
         scores[answer.model] = score(answer, shares, culprits, live=live)
     found.judged.append(Judged(key, incident.opened_at, live, scores))
 
@@ -146,7 +147,7 @@ class Culprits:
 
     def __init__(self, references: Iterable[str], workspace: Workspace) -> None:
         self._names = frozenset(references)
-        self._summary_of = workspace.delivery.summary_of
+        self._summary_of = workspace.building.summary_of
 
     def is_one(self, change: str) -> bool:
         """Whether a change is named by its key or by one of its commits."""

@@ -1,27 +1,17 @@
-"""From what is known to rows: one function per fact table."""
+"""The rows of incidents: the verdict, the candidates, and the shares of changes."""
 
 from __future__ import annotations
 
 import math
 
 from pipeline.core.attribution import Attribution, Candidate
-from pipeline.core.changes import ChangeSummary
-from pipeline.core.checks import ArtifactSummary
-from pipeline.core.delivery import PRODUCTION, Delivery
+from pipeline.core.building import Building
 from pipeline.core.evidence import Case
-from pipeline.core.facts import (
-    ArtifactFact,
-    AttributionFact,
-    ChangeAttributionFact,
-    ChangeFact,
-    DeploymentFact,
-    Fact,
-    IncidentFact,
-)
-from pipeline.core.grouping import Group
+from pipeline.core.facts import AttributionFact, ChangeAttributionFact, Fact, IncidentFact
 from pipeline.core.incidents import Incident
-from pipeline.core.learning import Learned
-from pipeline.core.parameters import MODEL_VERSION, PROBABILITY_DIGITS, Parameters
+from pipeline.core.judgement import Judgement, final_at
+from pipeline.core.parameters import MODEL_VERSION, PROBABILITY_DIGITS, Parameters, Risk
+from pipeline.core.rows import Rows
 
 #: a change's share of an incident is published from this probability on
 SHARE_MIN = 0.005
@@ -29,99 +19,6 @@ SHARE_MIN = 0.005
 _RESTS_ON_MIN = 0.01
 _LIKELY, _LEADING, _LEAD = 0.7, 0.4, 2.0
 _MAJORITY = 0.5
-
-
-def change_fact(key: str, summary: ChangeSummary, delivery: Delivery) -> ChangeFact:
-    """The row of one change."""
-    checks, failed = delivery.checks_of(summary) if summary.aliases else (0, 0)
-    live = [
-        group
-        for name in delivery.groups_of_change.get(key, ())
-        if (group := delivery.groups[name]).served and group.lane[1] == PRODUCTION
-    ]
-    first = min(live, key=lambda group: (group.live_at, group.key)) if live else None
-    return ChangeFact(
-        change=key,
-        repository=summary.repository,
-        number=summary.number,
-        branch=summary.branch,
-        sha=summary.sha,
-        title=summary.title,
-        author=summary.author,
-        bot=summary.bot,
-        state=summary.state,
-        opened_at=summary.opened_at,
-        merged_at=summary.merged_at,
-        closed_at=summary.closed_at,
-        additions=summary.additions,
-        deletions=summary.deletions,
-        files=summary.files,
-        paths=summary.paths,
-        owners=summary.owners,
-        labels=summary.labels,
-        reviews=summary.reviews,
-        approvals=summary.approvals,
-        change_requests=summary.change_requests,
-        first_review_at=summary.first_review_at,
-        approved_at=summary.approved_at,
-        checks=checks,
-        failed_checks=failed,
-        reverts=summary.reverts,
-        reverted_by=[by for _, by in delivery.reverted_by(key)] if delivery.reverted else [],
-        deployment=first.key if first is not None else "",
-        deployed_at=first.live_at if first is not None else None,
-        risk=delivery.risk_of(key),
-        updated_at=summary.updated_at,
-        events=summary.events,
-    )
-
-
-def deployment_fact(group: Group) -> DeploymentFact:
-    """The row of one deployment."""
-    lead = group.lead
-    return DeploymentFact(
-        deployment=group.key,
-        service=group.lane[0],
-        environment=group.lane[1],
-        kind=lead.kind,
-        tag=lead.tag,
-        repository=lead.repository,
-        sha=group.sha,
-        outcome=lead.outcome,
-        started_at=lead.started_at,
-        live_at=group.live_at,
-        replaced_at=group.replaced_at,
-        transition=group.transition,
-        previous=group.previous.key if group.previous is not None else "",
-        rolls_back=group.rolls_back[0] if group.rolls_back else "",
-        link_rule=group.link_rule,
-        changes=len(group.changes),
-        additions=group.additions,
-        risk=group.risk,
-        fraction=lead.fraction,
-        reporters=sorted({report.source for report in group.reports}),
-        ignored=group.ignored,
-        events=list(lead.events),
-    )
-
-
-def artifact_fact(summary: ArtifactSummary, *, deployed: bool) -> ArtifactFact:
-    """The row of one artifact."""
-    return ArtifactFact(
-        artifact=summary.artifact,
-        tag=summary.tag,
-        digest=summary.digest,
-        repository=summary.repository,
-        sha=summary.sha,
-        packaged_at=summary.packaged_at,
-        deployed=deployed,
-        events=list(summary.events),
-    )
-
-
-def final_at(incident: Incident, parameters: Parameters) -> int:
-    """When a verdict turns final."""
-    return incident.opened_at + parameters.final_after
 
 
 def verdict_word(found: Attribution, *, confirmed: bool) -> str:
@@ -153,30 +50,33 @@ def rests_on(incident: Incident, found: Attribution) -> int:
     return max(times)
 
 
-def incident_facts(
-    case: Case,
-    learned: Learned,
-    found: Attribution,
-    silent: list[str],
-    now: int,
-    delivery: Delivery,
-    parameters: Parameters,
-) -> list[Fact]:
-    """All rows of one incident: itself, its candidates, and the shares of changes."""
-    candidates = _candidate_facts(case, found)
-    shares = _change_shares(case, found, delivery)
-    return [incident_fact(case, learned, found, silent, now, parameters), *candidates, *shares]
+def write_incident(
+    judgement: Judgement, now: int, building: Building, parameters: Parameters, rows: Rows
+) -> None:
+    """All rows of a judged incident, and deletions of those that it no longer has."""
+    case, found, incident = judgement.case, judgement.found, judgement.case.incident
+    facts: list[Fact] = [incident_fact(judgement, now, parameters)]
+    facts.extend(_candidate_facts(case, found))
+    facts.extend(change_shares(case, found, building, parameters.risk))
+    present: dict[str, set[tuple[object, ...]]] = {}
+    for fact in facts:
+        present.setdefault(fact.table, set()).add(rows.write(fact))
+    for table, keys in incident.written.items():
+        for row_key in keys - present.get(table, set()):
+            rows.delete(table, row_key)
+    incident.written = present
 
 
-def incident_fact(
-    case: Case,
-    learned: Learned,
-    found: Attribution,
-    silent: list[str],
-    now: int,
-    parameters: Parameters,
-) -> IncidentFact:
-    """The row of one incident."""
+def delete_incident(incident: Incident, rows: Rows) -> None:
+    """Delete all rows of an incident that ceased to be."""
+    for table, keys in incident.written.items():
+        for row_key in keys:
+            rows.delete(table, row_key)
+
+
+def incident_fact(judgement: Judgement, now: int, parameters: Parameters) -> IncidentFact:
+    """The row of one incident, as it reads at a moment."""
+    case, learned, found, silent = judgement
     incident = case.incident
     verdict = incident.newest_verdict("cause")
     confirmed = verdict is not None and verdict.time <= case.known_until
@@ -277,28 +177,31 @@ def _candidate_facts(case: Case, found: Attribution) -> list[Fact]:
     return rows
 
 
-def change_weights(case: Case, candidate: Candidate, delivery: Delivery) -> dict[str, float]:
+def change_weights(case: Case, candidate: Candidate, building: Building, risk: Risk) -> dict[str, float]:
     """How a deployment's guilt spreads over its changes: by risk, and by the component named."""
     weights: dict[str, float] = {}
     for change in candidate.group.changes:
-        summary = delivery.summary_of(change)
-        weight = delivery.risk_of(change)
+        summary = building.summary_of(change)
+        weight = building.risk_of(change)
         if case.component and summary is not None and summary.paths:
             tops = {path.split("/", 1)[0] for path in summary.paths}
-            right = delivery.parameters.risk.component_right
+            right = risk.component_right
             weight *= right / len(tops) + (1 - right) if case.component in tops else 1 - right
         weights[change] = weight
     total = math.fsum(weights.values())
     return {change: weight / total for change, weight in weights.items()} if total > 0 else {}
 
 
-def _change_shares(case: Case, found: Attribution, delivery: Delivery) -> list[ChangeAttributionFact]:
+def change_shares(
+    case: Case, found: Attribution, building: Building, risk: Risk
+) -> list[ChangeAttributionFact]:
+    """How an incident's probability is shared out to changes, the likeliest first."""
     shares: dict[str, float] = {}
     through: dict[str, str] = {}
     for candidate in found.candidates:
         if candidate.probability < SHARE_MIN:
             continue
-        for change, weight in change_weights(case, candidate, delivery).items():
+        for change, weight in change_weights(case, candidate, building, risk).items():
             shares[change] = shares.get(change, 0.0) + candidate.probability * weight
             through.setdefault(change, candidate.group.key)
     ranked = sorted(shares.items(), key=lambda pair: (-round(pair[1], PROBABILITY_DIGITS), pair[0]))

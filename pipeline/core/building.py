@@ -1,0 +1,266 @@
+"""What was built: changes, the checks of their commits, artifacts, reverts, and the risk of it all.
+
+``Building`` corrects its indexes entity by entity, and has the deployments looked at again that refer
+to what became another thing.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Mapping
+
+from pipeline.core.changes import ChangeIndex, ChangeSummary, risk_of, stands, summarise
+from pipeline.core.checks import ArtifactSummary, CommitSummary, summarise_artifact, summarise_commit
+from pipeline.core.entities import Entity
+from pipeline.core.grouping import Group, Report
+from pipeline.core.parameters import Risk
+from pipeline.core.references import References
+
+
+class Building:
+    """Everything up to a merge and its build, for one workspace."""
+
+    def __init__(
+        self, risk: Risk, families: Mapping[str, Mapping[str, Entity]], references: References
+    ) -> None:
+        self._parameters = risk
+        self._references = references
+        self._changes = families["change"]
+        self._commits = families["commit"]
+        self._artifacts = families["artifact"]
+        self.index = ChangeIndex()
+        #: deploy tag or digest -> (packaged at, artifact, sha) of every artifact under it
+        self.artifacts: dict[str, tuple[tuple[int, str, str], ...]] = {}
+        #: deploy tag or digest -> artifacts, whether their commit is known or not; commit -> such names
+        self._artifacts_named: dict[str, set[str]] = {}
+        self._names_of_commit: dict[str, set[str]] = {}
+        #: change, commit or tag -> the changes that revert it, and when they were merged
+        self._reverted: dict[str, dict[str, int]] = {}
+        #: when changes that revert others were merged, in order
+        self.revert_times: list[int] = []
+        self._risk: dict[str, float] = {}
+        #: rows to write again, and changes that are no more
+        self.stale_changes: dict[str, None] = {}
+        self.stale_artifacts: dict[str, None] = {}
+        self.gone_changes: dict[str, None] = {}
+
+    def summary_of(self, change: str) -> ChangeSummary | None:
+        """What is known of a change; ``None`` for one nobody told about."""
+        entity = self._changes.get(change)
+        return entity.summary if entity is not None else None  # type: ignore[return-value]
+
+    # -- changes and commits --------------------------------------------------------------------
+
+    def correct_change(self, key: str, entity: Entity) -> None:
+        """Bring the indexes in line with a change's events, and touch what depends on it."""
+        references = self._references
+        old: ChangeSummary | None = entity.summary  # type: ignore[assignment]
+        new = summarise(entity)
+        alive = bool(new.events)
+        entity.summary = new if alive else None
+        if self.index.replace(key, old, new if alive else None):
+            # a branch that nobody knew: deployments without a commit may belong to it
+            references.touch_repositories({new.repository, old.repository if old is not None else ""})
+        (self.stale_changes if alive else self.gone_changes)[key] = None
+        before, after = stands(key, old), stands(key, new)
+        moved = before != after or (old is not None and old.paths != new.paths)
+        if moved:
+            for place in (before, after):
+                if place is not None:
+                    references.touch_branch(place[:2], place[2][0])
+        if moved or old is None or (old.aliases, old.sha) != (new.aliases, new.sha):
+            references.touch(key)
+            for sha in {*(old.aliases if old else ()), *new.aliases}:
+                self._touch_commit(sha)
+            if old is not None and old.aliases != new.aliases:
+                # a text that names a commit means these deployments now, or no longer
+                references.touch_incidents_of(key)
+        self._correct_reverts(key, old, new)
+        self._correct_risk(
+            key, new, moved=old is None or old.paths != new.paths or old.additions != new.additions
+        )
+
+    def _touch_commit(self, sha: str) -> None:
+        """Look at the deployments again that name a commit, or an artifact that was built from it."""
+        self._references.touch(sha)
+        for name in self._names_of_commit.get(sha, ()):
+            self._references.touch(name)
+
+    def correct_commit(self, key: str, entity: Entity) -> None:
+        """The checks of a commit changed: so did the rows and the risk of its changes."""
+        old = entity.summary
+        new = summarise_commit(entity)
+        entity.summary = new
+        if old == new:
+            return
+        for change in self.index.by_sha.get(new.sha, ()):
+            summary = self.summary_of(change)
+            if summary is not None and summary.repository == new.repository:
+                self.stale_changes[change] = None
+                self._correct_risk(change, summary)
+
+    def checks_of(self, summary: ChangeSummary) -> tuple[int, int]:
+        """Checks on a change's commits: how many, and how many failed in the end."""
+        total = failed = 0
+        for sha in summary.aliases:
+            entity = self._commits.get(f"{summary.repository}@{sha}")
+            counts = entity.summary if entity is not None else None
+            if isinstance(counts, CommitSummary):
+                total += counts.checks
+                failed += counts.failed
+        return total, failed
+
+    def _correct_risk(self, key: str, summary: ChangeSummary, *, moved: bool = False) -> None:
+        risk = risk_of(summary, self.checks_of(summary)[1], self._parameters)
+        if self._risk.get(key) != risk or moved:
+            self._risk[key] = risk
+            self._references.touch_groups_of(key)
+            self._references.touch_incidents_of(key)
+
+    def risk_of(self, change: str) -> float:
+        """How likely a change breaks production."""
+        return self._risk.get(change, self._parameters.per_change)
+
+    def assess(self, group: Group) -> None:
+        """A deployment's risk, and how it spreads over the directories that it touched."""
+        risk = self._parameters
+        total, additions = 0.0, 0
+        components: dict[str, float] = {}
+        for change in group.changes:
+            summary = self.summary_of(change)
+            if summary is None:
+                continue
+            own = self.risk_of(change)
+            total += own
+            additions += summary.additions or 0
+            tops = sorted({path.split("/", 1)[0] for path in summary.paths})
+            for top in tops:
+                components[top] = components.get(top, 0.0) + own / len(tops)
+        group.risk = round(min(risk.deployment_max, total) if group.changes else risk.unlinked, 6)
+        group.additions = additions
+        group.components = components
+
+    # -- reverts --------------------------------------------------------------------------------
+
+    def _correct_reverts(self, key: str, old: ChangeSummary | None, new: ChangeSummary) -> None:
+        was = (old.reverts, old.merged_at) if old is not None else ((), None)
+        if was == (new.reverts, new.merged_at):
+            return
+        if old is not None and old.reverts and old.merged_at is not None:
+            self.revert_times.remove(old.merged_at)
+        if new.reverts and new.merged_at is not None:
+            insort(self.revert_times, new.merged_at)
+        for reference in {*(old.reverts if old else ()), *new.reverts}:
+            reverters = self._reverted.setdefault(reference, {})
+            reverters.pop(key, None)
+            if reference in new.reverts and new.merged_at is not None:
+                reverters[key] = new.merged_at
+            if not reverters:
+                del self._reverted[reference]
+            for target in {reference, *self.index.by_sha.get(reference, ())}:
+                if self.summary_of(target) is not None:
+                    self.stale_changes[target] = None
+                    self._references.touch_incidents_of(target)
+
+    def reverted_by(self, change: str) -> list[tuple[int, str]]:
+        """Who reverted a change, and when, in order."""
+        if not self._reverted:
+            return []
+        summary = self.summary_of(change)
+        names = (change, *summary.aliases) if summary is not None else (change,)
+        found = {
+            (at, key) for name in names for key, at in self._reverted.get(name, {}).items() if key != change
+        }
+        return sorted(found)
+
+    def reverted_at(self, change: str) -> int | None:
+        """When a change was first reverted."""
+        found = self.reverted_by(change)
+        return found[0][0] if found else None
+
+    # -- artifacts ------------------------------------------------------------------------------
+
+    def artifact_of(self, key: str) -> ArtifactSummary | None:
+        """What is known of an artifact; ``None`` for one nobody told about."""
+        entity = self._artifacts.get(key)
+        return entity.summary if entity is not None else None  # type: ignore[return-value]
+
+    def correct_artifact(self, key: str, entity: Entity) -> None:
+        """A deploy tag leads to another commit: touch the deployments under that tag."""
+        old: ArtifactSummary | None = entity.summary  # type: ignore[assignment]
+        new = summarise_artifact(entity)
+        entity.summary = new
+        self.stale_artifacts[key] = None
+        for summary in (old, new):
+            for name in summary.names if summary is not None else ():
+                named = self._artifacts_named.setdefault(name, set())
+                (named.add if summary is new else named.discard)(key)
+                rest = self._others_under(name, key)
+                if summary is new and new is not None and new.sha:
+                    rest = tuple(sorted((*rest, (new.packaged_at, key, new.sha))))
+                    self._names_of_commit.setdefault(new.sha, set()).add(name)
+                self._put_artifacts(name, rest)
+                self._references.touch(name)
+
+    def _others_under(self, name: str, key: str) -> tuple[tuple[int, str, str], ...]:
+        return tuple(entry for entry in self.artifacts.get(name, ()) if entry[1] != key)
+
+    def _put_artifacts(self, name: str, entries: tuple[tuple[int, str, str], ...]) -> None:
+        if entries:
+            self.artifacts[name] = entries
+        else:
+            self.artifacts.pop(name, None)
+
+    def touch_artifacts(self, lead: Report) -> None:
+        """A deployment came, went or is another one: what it deployed may be deployed now, or no longer."""
+        for name in (lead.tag, lead.artifact):
+            self.stale_artifacts.update(dict.fromkeys(self._artifacts_named.get(name, ())))
+
+    # -- forgetting -----------------------------------------------------------------------------
+
+    def clear_stale(self) -> None:
+        """All rows that were marked are written."""
+        self.stale_changes.clear()
+        self.stale_artifacts.clear()
+        self.gone_changes.clear()
+
+    def may_forget(self, family: str, key: str, entity: Entity) -> bool:
+        """Drop an old change, commit or artifact from the indexes, unless something still needs it."""
+        if family == "change":
+            return self._forget_change(key)
+        if family == "artifact":
+            artifact: ArtifactSummary | None = entity.summary  # type: ignore[assignment]
+            return artifact is None or self._forget_artifact(key, artifact)
+        return True
+
+    def _forget_change(self, key: str) -> bool:
+        references = self._references
+        summary = self.summary_of(key)
+        if summary is None or summary.state == "open" or references.groups_of_change.get(key):
+            return False
+        if any(references.places(name) for name in (key, *summary.aliases)):
+            return False
+        self.index.replace(key, summary, None)
+        self._risk.pop(key, None)
+        references.groups_of_change.pop(key, None)
+        return True
+
+    def _forget_artifact(self, key: str, artifact: ArtifactSummary) -> bool:
+        if any(self._references.places(name) for name in artifact.names):
+            return False
+        for name in artifact.names:
+            self._artifacts_named.get(name, set()).discard(key)
+            if not self._artifacts_named.get(name):
+                self._artifacts_named.pop(name, None)
+            rest = self._others_under(name, key)
+            if all(entry[2] != artifact.sha for entry in rest):
+                self._forget_name(artifact.sha, name)
+            self._put_artifacts(name, rest)
+        return True
+
+    def _forget_name(self, sha: str, name: str) -> None:
+        names = self._names_of_commit.get(sha)
+        if names is not None:
+            names.discard(name)
+            if not names:
+                del self._names_of_commit[sha]

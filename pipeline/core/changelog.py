@@ -1,0 +1,120 @@
+"""What a workspace saves: entities that changed, weeks that were counted, its clock.
+
+The records of all snapshots, compacted by key, are the workspace. An empty value deletes a key; an
+entity that was forgotten leaves a mark, so that a late telling does not bring it back half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from pipeline.core.entities import Entity
+from pipeline.core.learning import WeekCounts
+from pipeline.core.tally import Tally
+
+#: changelog key and value
+Record = tuple[bytes, bytes]
+#: entities by family and key
+Families = dict[str, dict[str, Entity]]
+
+#: families whose entities rest as bytes once a batch has passed without touching them
+_PACKED = ("change", "commit", "artifact", "deployment", "incident")
+
+_CLOCK = b"clock"
+_WEEK = "week"
+_FORGOTTEN = b"-"
+
+
+class Clock(msgspec.Struct, array_like=True):
+    """What a workspace remembers beside its entities."""
+
+    now: int = 0
+    behind_horizon: int = 0
+    evicted_at: int = 0
+
+
+class Changelog:
+    """What was not saved yet, what may rest as bytes, and what was forgotten."""
+
+    def __init__(self, entities: Families, tally: Tally) -> None:
+        self._entities = entities
+        self._tally = tally
+        self._unsaved: dict[tuple[str, str], Entity | None] = {}
+        self._resting: dict[tuple[str, str], Entity] = {}
+        #: family and key of what was dropped because of its age
+        self.forgotten: set[tuple[str, str]] = set()
+
+    def note(self, dirty: Mapping[str, Mapping[str, Entity]]) -> None:
+        """These entities have to be saved, and may rest when they stay untouched."""
+        for family, entities in dirty.items():
+            for key, entity in entities.items():
+                self._unsaved[(family, key)] = entity
+
+    def forget(self, family: str, key: str) -> None:
+        """Drop an entity, if it is held."""
+        if self._entities[family].pop(key, None) is not None:
+            self.forgotten.add((family, key))
+            self._unsaved[(family, key)] = None
+
+    def snapshot(self, clock: Clock) -> list[Record]:
+        """Records since the last snapshot."""
+        records: list[Record] = []
+        touched: dict[tuple[str, str], Entity] = {}
+        for (family, key), entity in self._unsaved.items():
+            name = f"{family}/{key}".encode()
+            if entity is None:
+                records.append((name, _FORGOTTEN if (family, key) in self.forgotten else b""))
+                continue
+            records.append((name, entity.snapshot()))
+            if family in _PACKED:
+                touched[(family, key)] = entity
+        self._unsaved.clear()
+        for place, untouched in self._resting.items():
+            if place not in touched:
+                untouched.pack()
+        self._resting = touched
+        for service, week in self._tally.changed_weeks:
+            counts = self._tally.learning.weeks[service][week]
+            records.append((f"{_WEEK}/{week}/{service}".encode(), msgspec.msgpack.encode(counts)))
+        self._tally.changed_weeks.clear()
+        records.append((_CLOCK, msgspec.msgpack.encode(clock)))
+        return records
+
+    def whole_snapshot(self, clock: Clock) -> list[Record]:
+        """Records of everything, for a state that replaces another one."""
+        self.snapshot(clock)
+        self.note(self._entities)
+        for place in self.forgotten:
+            self._unsaved[place] = None
+        for service, weeks in self._tally.learning.weeks.items():
+            self._tally.changed_weeks.update(((service, week), None) for week in weeks)
+        return self.snapshot(clock)
+
+    def read(self, records: Iterable[Record]) -> Clock:
+        """Take in the records of all snapshots, in any order."""
+        clock = Clock()
+        for name, value in records:
+            if name == _CLOCK:
+                clock = msgspec.msgpack.decode(value, type=Clock)
+                continue
+            family, _, key = name.decode().partition("/")
+            if family == _WEEK:
+                week, _, service = key.partition("/")
+                counts = msgspec.msgpack.decode(value, type=WeekCounts)
+                self._tally.learning.put(service, int(week), counts)
+            elif value == _FORGOTTEN:
+                self.forgotten.add((family, key))
+            else:
+                self._entities[family][key] = Entity.restore(key, value)
+        return clock
+
+    def rest(self) -> None:
+        """Everything is saved: nothing has to be written again, and all that can rests as bytes."""
+        self._unsaved.clear()
+        self._tally.changed_weeks.clear()
+        for family in _PACKED:
+            for entity in self._entities[family].values():
+                entity.snapshot()
+                entity.pack()
