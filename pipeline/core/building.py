@@ -133,8 +133,8 @@ class Building:
             own = self.risk_of(change)
             total += own
             additions += summary.additions or 0
-            tops = sorted({path.split("/", 1)[0] for path in summary.paths})
-            for top in tops:
+            tops = {path.split("/", 1)[0] for path in summary.paths}
+            for top in sorted(tops) if len(tops) > 1 else tops:
                 components[top] = components.get(top, 0.0) + own / len(tops)
         group.risk = round(min(risk.deployment_max, total) if group.changes else risk.unlinked, 6)
         group.additions = additions
@@ -203,7 +203,8 @@ class Building:
                 self._references.touch(name)
 
     def _others_under(self, name: str, key: str) -> tuple[tuple[int, str, str], ...]:
-        return tuple(entry for entry in self.artifacts.get(name, ()) if entry[1] != key)
+        held = self.artifacts.get(name)
+        return tuple(entry for entry in held if entry[1] != key) if held else ()
 
     def _put_artifacts(self, name: str, entries: tuple[tuple[int, str, str], ...]) -> None:
         if entries:

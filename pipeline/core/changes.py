@@ -171,14 +171,17 @@ def risk_of(change: ChangeSummary, failed_checks: int, risk: Risk) -> float:
         value *= risk.unreviewed
     if failed_checks:
         value *= risk.failed_check
-    if change.paths and all(is_documentation(path) for path in change.paths):
+    if change.paths and only_documentation(change.paths):
         value *= risk.documentation
     return round(value, 6)
 
 
-def is_documentation(path: str) -> bool:
-    """Whether a path can't change what runs."""
-    return path.endswith(_DOCUMENTATION) or path.split("/", 1)[0] in _DOCUMENTATION_ROOTS
+def only_documentation(paths: list[str]) -> bool:
+    """Whether none of these paths can change what runs."""
+    for path in paths:
+        if not path.endswith(_DOCUMENTATION) and path.split("/", 1)[0] not in _DOCUMENTATION_ROOTS:
+            return False
+    return True
 
 
 class ChangeIndex:

@@ -43,11 +43,8 @@ class ArtifactSummary(NamedTuple):
     sha: str
     packaged_at: int
     events: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Everything a deployment may call it."""
-        return tuple(dict.fromkeys(name for name in (self.artifact, self.tag, self.digest) if name))
+    #: everything a deployment may call it
+    names: tuple[str, ...]
 
 
 def summarise_artifact(entity: Entity) -> ArtifactSummary | None:
@@ -63,5 +60,6 @@ def summarise_artifact(entity: Entity) -> ArtifactSummary | None:
         last.repository,
         last.sha,
         last.time,
-        tuple(event.id for event in events),
+        tuple([event.id for event in events]),
+        tuple(dict.fromkeys(filter(None, (entity.key, last.tag, last.digest)))),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.changes import is_documentation, risk_of, summarise
+from pipeline.core.changes import only_documentation, risk_of, summarise
 from pipeline.core.entities import Entity
 from pipeline.core.parameters import Risk
 from tests.worlds import Told, abandoned, at, back, checked, deployed, merged, opened, reviewed, sha
@@ -120,6 +120,6 @@ def test_a_check_that_fails_late_makes_its_deployment_riskier() -> None:
 
 
 def test_what_is_documentation() -> None:
-    assert is_documentation("docs/x.py")
-    assert is_documentation("a/b.md")
-    assert not is_documentation("src/docs.py")
+    assert only_documentation(["docs/x.py"])
+    assert only_documentation(["a/b.md"])
+    assert not only_documentation(["src/docs.py"])

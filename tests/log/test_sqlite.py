@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pipeline.log.protocol import Log, LogCorrupt, LogHeld, LogUnavailable, NewRecord
 from pipeline.log.sqlite import SqliteLog
+from pipeline.log.sqlite.packed import MERGED_RECORDS_MIN
 from tests.log.contract import LogContract, Opener, new, values
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -330,3 +331,28 @@ def test_a_newer_format_asks_for_an_upgrade(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version=2")
     with pytest.raises(LogUnavailable, match="format 2.*upgrade"):
         SqliteLog(path)
+
+
+def test_a_compacted_topic_is_merged_and_nobody_notices(tmp_path: Path) -> None:
+    """Overwritten again and again, it keeps its newest records, their offsets, and a bounded size."""
+    path = tmp_path / "log.sqlite"
+    keys, rounds = 4_000, 20
+    with closing(SqliteLog(path)) as log:
+        log.create_topic("state", compacted=True)
+        for turn in range(rounds):
+            records = [NewRecord(b"key %d" % number, b"%d" % turn) for number in range(keys)]
+            assert log.append("state", 0, records) == turn * keys
+        log.append("state", 0, [NewRecord(b"key 7", b"")])
+    with closing(SqliteLog(path)) as log:
+        expected = {b"key %d" % number: b"%d" % (rounds - 1) for number in range(keys) if number != 7}
+        assert log.latest("state", 0) == expected
+        records_read = log.read("state", 0, 0, keys)
+        assert [record.offset for record in records_read][:2] == [
+            (rounds - 1) * keys,
+            (rounds - 1) * keys + 1,
+        ]
+        assert len(records_read) == keys - 1
+        assert log.end("state", 0) == rounds * keys + 1
+    with closing(sqlite3.connect(path)) as file:
+        kept = file.execute("SELECT sum(records) FROM packed").fetchone()[0]
+    assert kept < MERGED_RECORDS_MIN + keys

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.log.protocol import LogCorrupt, LogHeld, LogUnavailable
+from pipeline.log.sqlite.packed import TABLE as PACKED_TABLE
 
 PAGE_BYTES = 16_384
 CACHE_KIB_MAX = 32_768
@@ -31,8 +32,7 @@ _TABLES = (
     """CREATE TABLE streams (stream INTEGER PRIMARY KEY, topic TEXT, "partition" INTEGER,
     "end" INTEGER NOT NULL DEFAULT 0, UNIQUE (topic, "partition"))""",
     "CREATE TABLE plain (position INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL)",
-    """CREATE TABLE compacted (position INTEGER PRIMARY KEY, stream INTEGER NOT NULL,
-    key BLOB NOT NULL, value BLOB NOT NULL, UNIQUE (stream, key))""",
+    PACKED_TABLE,
     """CREATE TABLE committed ("group" TEXT, stream INTEGER, "offset" INTEGER NOT NULL,
     PRIMARY KEY ("group", stream)) WITHOUT ROWID""",
 )
