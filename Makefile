@@ -62,6 +62,22 @@ bench: $(VENV)/.dev ## measure speed and memory on this machine (benchmarks/)
 wheel: $(VENV)/.dev ## build dist/aftermerge-*.whl, which runs alone
 	$(BIN)/hatchling build -t wheel -d dist
 
+COMPILED = attribution baselines board building candidates catalogue changelog changes checks circumstances \
+	delivery delivery_rows agenda entities evidence grouping incident_rows incidents investigation kernel lanes \
+	linking periods references register rows tally timeline workspace
+
+.PHONY: compile
+compile: $(VENV)/.dev ## compile the core with mypyc, in place (needs a C compiler); `make uncompile` takes it back
+	$(MAKE) uncompile
+	mkdir -p build/compiled && cp -R pipeline build/compiled/
+	cd build/compiled && $(CURDIR)/$(BIN)/mypyc --config-file $(CURDIR)/pyproject.toml \
+		$(COMPILED:%=pipeline/core/%.py) > compile.log 2>&1 || { tail -20 compile.log; exit 1; }
+	cp build/compiled/pipeline/core/*.so pipeline/core/ && cp build/compiled/*__mypyc*.so .
+
+.PHONY: uncompile
+uncompile: ## go back to the core as it is written
+	rm -rf build/compiled pipeline/core/*.so *__mypyc*.so
+
 .PHONY: lock
 lock: ## write requirements/*.txt anew from pyproject.toml (LOCK_ARGS=--upgrade takes newer versions)
 	@test -x $(BIN)/uv || $(MAKE) $(VENV)/.dev

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from pipeline.store import Store
 
 # A deadline would make a test fail on a slow machine and pass on a fast one.
 settings.register_profile("default", deadline=None, print_blob=True)
@@ -38,3 +41,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"  and {len(names) - LEFT_OUT_SHOWN_MAX} more")
     if not _left_out:
         terminalreporter.write_line("left out: no tests")
+
+
+@pytest.fixture(scope="session")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the one embedded engine: it allows one directory a process.
+
+    One store stays open, or the engine would stop between tests.
+    """
+    address = f"chdb://{tmp_path_factory.mktemp('engine')}/store"
+    holder = Store.open(address, "held_open")
+    yield address
+    holder.close()

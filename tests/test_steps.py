@@ -38,12 +38,6 @@ from tests.worlds import (
 )
 
 
-@pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The embedded engine takes one directory a process."""
-    return f"chdb://{tmp_path_factory.mktemp('engine')}/store"
-
-
 @pytest.fixture
 def place(tmp_path: Path, dsn: str) -> Iterator[Place]:
     with Place(tmp_path, dsn) as opened_place:

@@ -32,8 +32,8 @@ class Building:
         #: deploy tag or digest -> (packaged at, artifact, sha) of every artifact under it
         self.artifacts: dict[str, tuple[tuple[int, str, str], ...]] = {}
         #: deploy tag or digest -> artifacts, whether their commit is known or not; commit -> such names
-        self._artifacts_named: dict[str, set[str]] = {}
-        self._names_of_commit: dict[str, set[str]] = {}
+        #: commit -> deploy tags, digests and keys of what was built from it
+        self._names_of_commit: dict[str, tuple[str, ...]] = {}
         #: change, commit or tag -> the changes that revert it, and when they were merged
         self._reverted: dict[str, dict[str, int]] = {}
         #: when changes that revert others were merged, in order
@@ -191,31 +191,32 @@ class Building:
         new = summarise_artifact(entity)
         entity.summary = new
         self.stale_artifacts[key] = None
-        for summary in (old, new):
-            for name in summary.names if summary is not None else ():
-                named = self._artifacts_named.setdefault(name, set())
-                (named.add if summary is new else named.discard)(key)
-                rest = self._others_under(name, key)
-                if summary is new and new is not None and new.sha:
-                    rest = tuple(sorted((*rest, (new.packaged_at, key, new.sha))))
-                    self._names_of_commit.setdefault(new.sha, set()).add(name)
-                self._put_artifacts(name, rest)
+        if old is not None:
+            for name in old.names:
+                self._take_artifact(name, key)
                 self._references.touch(name)
+        if new is not None:
+            entry = (new.packaged_at, key, new.sha)
+            for name in new.names:
+                held = self.artifacts.get(name)
+                self.artifacts[name] = (entry,) if held is None else tuple(sorted((*held, entry)))
+                self._references.touch(name)
+            if new.sha:
+                names = self._names_of_commit.get(new.sha, ())
+                self._names_of_commit[new.sha] = tuple(sorted({*names, *new.names})) if names else new.names
 
-    def _others_under(self, name: str, key: str) -> tuple[tuple[int, str, str], ...]:
-        held = self.artifacts.get(name)
-        return tuple(entry for entry in held if entry[1] != key) if held else ()
-
-    def _put_artifacts(self, name: str, entries: tuple[tuple[int, str, str], ...]) -> None:
-        if entries:
-            self.artifacts[name] = entries
+    def _take_artifact(self, name: str, key: str) -> None:
+        rest = tuple(entry for entry in self.artifacts.get(name, ()) if entry[1] != key)
+        if rest:
+            self.artifacts[name] = rest
         else:
             self.artifacts.pop(name, None)
 
     def touch_artifacts(self, lead: Report) -> None:
         """A deployment came, went or is another one: what it deployed may be deployed now, or no longer."""
         for name in (lead.tag, lead.artifact):
-            self.stale_artifacts.update(dict.fromkeys(self._artifacts_named.get(name, ())))
+            for entry in self.artifacts.get(name, ()):
+                self.stale_artifacts[entry[1]] = None
 
     # -- forgetting -----------------------------------------------------------------------------
 
@@ -250,18 +251,11 @@ class Building:
         if any(self._references.places(name) for name in artifact.names):
             return False
         for name in artifact.names:
-            self._artifacts_named.get(name, set()).discard(key)
-            if not self._artifacts_named.get(name):
-                self._artifacts_named.pop(name, None)
-            rest = self._others_under(name, key)
-            if all(entry[2] != artifact.sha for entry in rest):
-                self._forget_name(artifact.sha, name)
-            self._put_artifacts(name, rest)
+            self._take_artifact(name, key)
+        known = self._names_of_commit.get(artifact.sha, ())
+        names = tuple(name for name in known if name in self.artifacts)
+        if names:
+            self._names_of_commit[artifact.sha] = names
+        else:
+            self._names_of_commit.pop(artifact.sha, None)
         return True
-
-    def _forget_name(self, sha: str, name: str) -> None:
-        names = self._names_of_commit.get(sha)
-        if names is not None:
-            names.discard(name)
-            if not names:
-                del self._names_of_commit[sha]

@@ -63,8 +63,12 @@ class Entity:
             (event,) = tellings.values()
             return [] if event.retracted else [event]
         asserted = [event for event in tellings.values() if not event.retracted]
-        if len(asserted) > 1:
-            asserted.sort(key=moment)
+        last = -1
+        for event in asserted:
+            if event.time <= last:
+                asserted.sort(key=moment)
+                break
+            last = event.time
         return asserted
 
     def snapshot(self) -> bytes:

@@ -79,16 +79,18 @@ class Linker:
 
     def _sha_of_artifact(self, group: Group) -> str:
         lead = group.lead
-        found = self.artifacts.get(lead.artifact, ()) if lead.artifact else ()
+        found = self._built(lead.artifact)
         if not found and lead.tag:
-            found = tuple(
-                entry for entry in self.artifacts.get(lead.tag, ()) if self._belongs(entry[1], group)
-            )
+            found = [entry for entry in self._built(lead.tag) if self._belongs(entry[1], group)]
         if not found:
             return ""
         # a tag that was built again means the build before this deployment
         before = [entry for entry in found if entry[0] <= group.live_at]
         return (max(before) if before else min(found))[2]
+
+    def _built(self, name: str) -> list[tuple[int, str, str]]:
+        """The artifacts under a name whose commit is known."""
+        return [entry for entry in self.artifacts.get(name, ()) if entry[2]] if name else []
 
     def _belongs(self, artifact: str, group: Group) -> bool:
         """Whether an artifact under this tag can be what was deployed: tags like v5 are everybody's."""
@@ -96,7 +98,7 @@ class Linker:
         repositories = {group.lead.repository, *self.catalogue.repositories(group.lane[0])} - {""}
         if repositories:
             return name in repositories or name.rsplit("/", 1)[-1] == group.lane[0]
-        return name.rsplit("/", 1)[-1] == group.lane[0] or len(self.artifacts.get(group.lead.tag, ())) == 1
+        return name.rsplit("/", 1)[-1] == group.lane[0] or len(self._built(group.lead.tag)) == 1
 
     def link(self, group: Group) -> Link:
         """Which changes this deployment brought, after ``resolve`` and the lane's transitions."""

@@ -57,12 +57,12 @@ class Told:
 
 
 @pytest.fixture(scope="package")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SqliteLog, Store]]:
+def parts(tmp_path_factory: pytest.TempPathFactory, dsn: str) -> Iterator[tuple[SqliteLog, Store]]:
     """The opened log and store."""
     directory = tmp_path_factory.mktemp("explained")
     with (
         closing(SqliteLog(directory / "log.sqlite")) as log,
-        closing(Store.open(f"chdb://{directory}/store", "explained")) as store,
+        closing(Store.open(dsn, "explained")) as store,
     ):
         for topic, compacted in TOPICS.items():
             log.create_topic(topic, compacted=compacted)

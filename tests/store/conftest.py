@@ -1,5 +1,4 @@
-"""One embedded engine for all tests of the store (it allows one directory per process), and a fresh
-database in it for each test."""
+"""A fresh database for each test of the store, in the one embedded engine of the session."""
 
 from __future__ import annotations
 
@@ -14,15 +13,6 @@ from pipeline import resources
 from pipeline.store import Store
 
 _numbers = count(1)
-
-
-@pytest.fixture(scope="session")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the one directory; one store stays open, or the engine would stop between tests."""
-    address = f"chdb://{tmp_path_factory.mktemp('engine')}/store"
-    holder = Store.open(address, "held_open")
-    yield address
-    holder.close()
 
 
 @pytest.fixture
