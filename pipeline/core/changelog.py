@@ -1,7 +1,7 @@
 """What a workspace saves: entities that changed, weeks that were counted, its clock.
 
-The records of all snapshots, compacted by key, are the workspace. An empty value deletes a key; an
-entity that was forgotten leaves a mark, so that a late telling does not bring it back half.
+The records of all snapshots, compacted by key, are the workspace. An empty value deletes a key; what
+was forgotten is saved as digests of keys, one record for each time that something was forgotten.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from pipeline.core.entities import Entity
+from pipeline.core.forgotten import Forgotten
 from pipeline.core.learning import WeekCounts
 from pipeline.core.tally import Tally
 
@@ -24,7 +25,7 @@ _PACKED = ("change", "commit", "artifact", "deployment", "incident")
 
 _CLOCK = b"clock"
 _WEEK = "week"
-_FORGOTTEN = b"-"
+_FORGOTTEN = "forgotten"
 
 
 class Clock(msgspec.Struct, array_like=True):
@@ -43,8 +44,10 @@ class Changelog:
         self._tally = tally
         self._unsaved: dict[tuple[str, str], Entity | None] = {}
         self._resting: dict[tuple[str, str], Entity] = {}
-        #: family and key of what was dropped because of its age
-        self.forgotten: set[tuple[str, str]] = set()
+        #: what was dropped because of its age, and of that, what was not saved yet
+        self.forgotten = Forgotten()
+        self._fresh: list[tuple[str, str]] = []
+        self._digests = b""
 
     def note(self, dirty: Mapping[str, Mapping[str, Entity]]) -> None:
         """These entities have to be saved, and may rest when they stay untouched."""
@@ -55,8 +58,13 @@ class Changelog:
     def forget(self, family: str, key: str) -> None:
         """Drop an entity, if it is held."""
         if self._entities[family].pop(key, None) is not None:
-            self.forgotten.add((family, key))
+            self._fresh.append((family, key))
             self._unsaved[(family, key)] = None
+
+    def settle(self) -> None:
+        """What was dropped now counts as forgotten."""
+        self._digests += self.forgotten.add(self._fresh)
+        self._fresh.clear()
 
     def snapshot(self, clock: Clock) -> list[Record]:
         """Records since the last snapshot."""
@@ -65,7 +73,7 @@ class Changelog:
         for (family, key), entity in self._unsaved.items():
             name = f"{family}/{key}".encode()
             if entity is None:
-                records.append((name, _FORGOTTEN if (family, key) in self.forgotten else b""))
+                records.append((name, b""))
                 continue
             records.append((name, entity.snapshot()))
             if family in _PACKED:
@@ -79,6 +87,9 @@ class Changelog:
             counts = self._tally.learning.weeks[service][week]
             records.append((f"{_WEEK}/{week}/{service}".encode(), msgspec.msgpack.encode(counts)))
         self._tally.changed_weeks.clear()
+        if self._digests:
+            records.append((f"{_FORGOTTEN}/{clock.evicted_at}".encode(), self._digests))
+            self._digests = b""
         records.append((_CLOCK, msgspec.msgpack.encode(clock)))
         return records
 
@@ -86,8 +97,7 @@ class Changelog:
         """Records of everything, for a state that replaces another one."""
         self.snapshot(clock)
         self.note(self._entities)
-        for place in self.forgotten:
-            self._unsaved[place] = None
+        self._digests = self.forgotten.dump()
         for service, weeks in self._tally.learning.weeks.items():
             self._tally.changed_weeks.update(((service, week), None) for week in weeks)
         return self.snapshot(clock)
@@ -104,8 +114,8 @@ class Changelog:
                 week, _, service = key.partition("/")
                 counts = msgspec.msgpack.decode(value, type=WeekCounts)
                 self._tally.learning.put(service, int(week), counts)
-            elif value == _FORGOTTEN:
-                self.forgotten.add((family, key))
+            elif family == _FORGOTTEN:
+                self.forgotten.restore(value)
             else:
                 self._entities[family][key] = Entity.restore(key, value)
         return clock

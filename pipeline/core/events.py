@@ -19,7 +19,12 @@ import msgspec
 MICROSECONDS = 1_000_000
 
 
-class Event(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
+def _initials(name: str) -> str:
+    """The tag of an event in the state: the capitals of its name, CM for ChangeMerged."""
+    return "".join(letter for letter in name if letter.isupper())
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=_initials):
     """The envelope that every event carries."""
 
     #: name of the entity family the event belongs to, and of the field that holds the entity's key

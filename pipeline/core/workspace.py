@@ -116,7 +116,7 @@ class Workspace:
         for key, event in zip(map(_key_of[struct], events), events, strict=True):
             entity = entities.get(key)
             if entity is None:
-                if forgotten and (family, key) in forgotten:
+                if forgotten.holds(family, key):
                     self.clock.behind_horizon += 1
                     continue
                 entity = entities[key] = Entity(key)
@@ -247,3 +247,4 @@ class Workspace:
             for key, entity in old:
                 if self.building.may_forget(family, key, entity):
                     self._changelog.forget(family, key)
+        self._changelog.settle()
