@@ -5,9 +5,18 @@ it was written with. Ids come from the schema's own content, so a directory of s
 registry; a registry that counts its ids plugs in as a mapping.
 """
 
-from pipeline.codec.columns import Columns
+from pipeline.codec.columns import Columns, collector_held_off
 from pipeline.codec.decoding import Decoded, Failure
 from pipeline.codec.schemas import ParsedSchema, load_schemas, parse_schema
 from pipeline.codec.wire import Codec
 
-__all__ = ["Codec", "Columns", "Decoded", "Failure", "ParsedSchema", "load_schemas", "parse_schema"]
+__all__ = [
+    "Codec",
+    "Columns",
+    "Decoded",
+    "Failure",
+    "ParsedSchema",
+    "collector_held_off",
+    "load_schemas",
+    "parse_schema",
+]

@@ -274,14 +274,14 @@ class Delivery:
     def evict(self, before: int) -> list[str]:
         """Forget deployments from before a time; returns the keys of their reports."""
         reports: list[str] = []
+        gone_from: dict[str, list[Group]] = {}
         for key in sorted(self.lanes):
-            gone = self.lanes[key].evict(before)
-            if not gone:
-                continue
-            self.boards[key[1]].evict(gone)
-            for group in gone:
+            for group in self.lanes[key].evict(before):
+                gone_from.setdefault(key[1], []).append(group)
                 self._evict(group)
                 reports.extend(report.key for report in group.reports)
+        for environment, gone in gone_from.items():
+            self.boards[environment].evict(gone)
         return reports
 
     def _evict(self, group: Group) -> None:
