@@ -66,8 +66,8 @@ def against_floor(title: str, log: Path, repetitions: int) -> list[Figure]:
         ),
         known(f"{title}: full/floor, CPU time", cpu, f"{cpu:.2f}"),
         known(
-            f"{title}: share of the time in which the folding thread works", 0.0,
-            f"{last[1].main_thread_seconds / last[1].wall_seconds:.0%}",
+            f"{title}: share of the time in which the folding thread works",
+            busy := last[1].main_thread_seconds / last[1].wall_seconds, f"{busy:.0%}",
         ),
     ]  # fmt: skip
 

@@ -149,7 +149,7 @@ def figures(directory: Path, files: Sequence[Path], *, quick: bool) -> list[Figu
         done = commands.run(
             ["import", "git", str(clone), "--incidents-from", kinds, "--data", f"{place}/data"]
         )
-    text = f"{done.seconds:.1f} s ({events:,} events; {reading:.1f} s of it to read the clone)"
+    text = f"{done.seconds:.1f} s ({events:,} events; to read the clone alone {reading:.1f} s)"
     memory = done.peak_bytes / 2**20
     return [
         at_most(

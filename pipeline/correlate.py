@@ -27,6 +27,9 @@ EVENTS = "events"
 STATE = "state"
 DEAD_LETTERS = "dead_letters"
 PARTITION = 0
+#: a log is taken in by at least so many batches, unless they would be smaller than this
+BATCHES_MIN = 4
+BATCH_EVENTS_MIN = 8_000
 #: the garbage collector, which is held off meanwhile, runs once in this many batches
 COLLECTED_AFTER_BATCHES = 16
 
@@ -96,6 +99,8 @@ class Correlator:
                 summary.folded += self._refold(name)
         start = offset = self._log.committed(GROUP, EVENTS, PARTITION)
         end = self._log.end(EVENTS, PARTITION)
+        # a short log, too, is folded and written side by side
+        size = min(self._batch_events, max(BATCH_EVENTS_MIN, (end - start) // BATCHES_MIN))
         # what is folded is held for long and in no circles: searching it for garbage costs a fifth
         with (
             collector_held_off(),
@@ -105,7 +110,7 @@ class Correlator:
             pending: Future[int] | None = None
             try:
                 while offset < end:
-                    records = self._log.read(EVENTS, PARTITION, offset, self._batch_events)
+                    records = self._log.read(EVENTS, PARTITION, offset, size)
                     if not records:
                         break
                     offset = records[-1].offset + 1

@@ -86,7 +86,7 @@ class Settings(BaseSettings):
             le=3650,
             description="How far back joins look and how long closed things stay in memory, in"
             " days. Events that arrive later than this are kept and counted; `aftermerge rebuild`"
-            " applies them.",
+            " applies them (an import does so by itself).",
         ),
     ] = 90
     attribution_window_hours: Annotated[

@@ -205,7 +205,7 @@ def _store(store: Store, place: str) -> Iterator[Finding]:
     yield Finding("store", "ClickHouse", f"{engine} ({place})")
     for name, kind, rows, _ in tables(store):
         if kind == "table" and rows:
-            yield Finding("store", str(name), f"{rows:,} rows")
+            yield Finding("store", str(name), f"{rows:,} stored rows")
 
 
 def _size_bytes(path: Path) -> int:

@@ -44,7 +44,8 @@ def explain(invocation: Invocation, name: str, as_of: datetime | None, as_json: 
         explanation = explained(parts, name, None if as_of is None else microseconds(as_of))
     if explanation is None:
         raise Problem(
-            f"no incident, change or deployment {name!r} in workspace {invocation.settings.workspace}",
+            f"no incident, change or deployment {name!r} in workspace {invocation.settings.workspace}"
+            + ("" if as_of is None else f" was known at {as_of.isoformat(' ', 'minutes')}"),
             hint='aftermerge sql "SELECT incident, title FROM incidents FINAL LIMIT 9"',
             code=Exit.NOTHING,
         )

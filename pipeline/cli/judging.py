@@ -155,13 +155,13 @@ def _moment(parts: Parts, incident: str, said_at: int) -> tuple[int, bool]:
     """When the word counts as said, and whether it is history.
 
     About a recent incident: now. A word about an incident of an old, imported history would drag the
-    clock of the whole workspace to today and everything in it behind the horizon; it is dated when
-    that incident's own verdict became final, and counts as imported.
+    clock of the whole workspace to today and everything in it behind the horizon; it is dated just
+    after that incident's own verdict became final (which it revises), and counts as imported.
     """
     opened_at, final_at = _incident_times(parts, incident)
     if said_at - opened_at <= parts.settings.horizon_days * DAY_MICROSECONDS:
         return said_at, False
-    return final_at, True
+    return final_at + 1, True
 
 
 def _incident_times(parts: Parts, name: str) -> tuple[int, int]:

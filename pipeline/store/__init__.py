@@ -36,6 +36,7 @@ from pipeline.store.migrations import (
     read_views,
     split_statements,
 )
+from pipeline.store.reading import refuse_writing
 
 __all__ = [
     "BATCH_ROWS_MAX",
@@ -208,6 +209,7 @@ class Store:
         statements = split_statements(sql)
         if len(statements) != 1:
             raise InvalidQuery("write one statement at a time" if statements else "the query is empty")
+        refuse_writing(statements[0])
         if _FORMAT.search(statements[0]):
             raise InvalidQuery(
                 "leave the FORMAT clause away: the answer is a table, printed as you ask for it"

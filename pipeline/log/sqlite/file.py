@@ -117,7 +117,10 @@ def _refuse_strangers(connection: sqlite3.Connection, path: Path) -> None:
         raise LogCorrupt(f"{path} is an SQLite file, but not a log: name another file")
     written = _number(connection, "user_version")
     if written != _FORMAT:
-        raise LogUnavailable(f"{path} has format {written}, and this version reads format {_FORMAT}: upgrade")
+        raise LogUnavailable(
+            f"{path} has format {written}, and this version reads format {_FORMAT}: use the"
+            " version that wrote it, export the events there, and replay them into a new directory"
+        )
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

@@ -110,7 +110,9 @@ def _commit(git: Git, name: str) -> str:
 
 def _name(git: Git, path: Path) -> str:
     url = text(git.ask("config", "--local", "--get", "remote.origin.url") or b"")
-    resolved = path.resolve()
+    # a directory inside a clone means the clone; a bare one has no top level
+    top = git.ask("rev-parse", "--show-toplevel")
+    resolved = Path(text(top)) if top else path.resolve()
     own = resolved.parent.name if resolved.name == ".git" else resolved.name.removesuffix(".git")
     return name_of_url(url) or own or "repository"
 

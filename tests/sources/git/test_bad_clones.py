@@ -186,3 +186,14 @@ def test_the_report_says_what_would_light_up_each_question(tmp_path: Path) -> No
     clone.commit('Revert "Bad"', 4, {"a": "1"})
     asked = {one.name: one for one in clone.read(incidents_from=frozenset({"reverts"})).report.questions}
     assert [asked[name].answered for name in ("deployments", "incidents", "reviews")] == [True, True, False]
+
+
+def test_a_directory_inside_a_clone_means_the_clone(tmp_path: Path) -> None:
+    clone = Clone(tmp_path / "api")
+    clone.commit("Start", 0, {"src/a": "1", "b": "2"})
+    subprocess.run(["git", "-C", str(tmp_path / "api"), "remote", "remove", "origin"], check=True)
+
+    inside = read(tmp_path / "api" / "src")
+
+    assert inside.events == clone.read().events
+    assert [change.repository for change in of_type(inside, ChangeMerged)] == ["api"]
