@@ -324,12 +324,13 @@ def test_a_strangers_file_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_newer_format_asks_for_an_upgrade(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("written", "advice"), [(99, "upgrade"), (1, "export its events .* replay them")])
+def test_another_format_says_what_to_do(tmp_path: Path, written: int, advice: str) -> None:
     path = tmp_path / "log.sqlite"
     filled(path)
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version=2")
-    with pytest.raises(LogUnavailable, match="format 2.*upgrade"):
+        connection.execute(f"PRAGMA user_version={written}")
+    with pytest.raises(LogUnavailable, match=f"format {written}.*{advice}"):
         SqliteLog(path)
 
 

@@ -25,7 +25,7 @@ WAIT_FOR_LOCK_MILLISECONDS_MAX = 10_000
 PID_BYTES_MAX = 20
 
 _APPLICATION_ID = 0x41464D47  # "AFMG": tells our files from any other SQLite file
-_FORMAT = 1
+_FORMAT = 2
 
 _TABLES = (
     "CREATE TABLE topics (topic TEXT PRIMARY KEY, partitions INTEGER, compacted INTEGER) WITHOUT ROWID",
@@ -116,10 +116,12 @@ def _refuse_strangers(connection: sqlite3.Connection, path: Path) -> None:
     if application != _APPLICATION_ID:
         raise LogCorrupt(f"{path} is an SQLite file, but not a log: name another file")
     written = _number(connection, "user_version")
-    if written != _FORMAT:
+    if written > _FORMAT:
+        raise LogUnavailable(f"{path} has format {written}, and this version reads format {_FORMAT}: upgrade")
+    if written < _FORMAT:
         raise LogUnavailable(
-            f"{path} has format {written}, and this version reads format {_FORMAT}: use the"
-            " version that wrote it, export the events there, and replay them into a new directory"
+            f"{path} has format {written}, and this version reads format {_FORMAT}: export its events with"
+            " the version that wrote it, and replay them into a new directory"
         )
 
 
