@@ -81,12 +81,13 @@ def test_times_come_as_utc(data: Path) -> None:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("SELEC 1", "Syntax error"),
+        ("SELEC 1", "only statements that read"),
+        ("SELECT FROM WHERE", "Syntax error"),
         ("SELECT * FROM nowhere", "nowhere"),
         ("SELECT nope FROM services", "nope"),
-        ("DROP TABLE services", "only reads"),
-        ("TRUNCATE TABLE services", "only reads"),
-        ("INSERT INTO services (service) VALUES ('x')", "only reads"),
+        ("DROP TABLE services", "only statements that read"),
+        ("TRUNCATE TABLE services", "only statements that read"),
+        ("INSERT INTO services (service) VALUES ('x')", "only statements that read"),
         ("SELECT 1; DROP TABLE services", "one statement"),
     ],
 )
@@ -150,7 +151,7 @@ def test_doctor_tells_what_there_is(data: Path) -> None:
     result = run(data, "doctor", "--format", "json")
     assert result.exit_code == Exit.OK, result.output
     found = {(line["section"], line["what"]): line for line in json.loads(result.output)}
-    assert found["store", "services"]["value"] == "3 rows"
+    assert found["store", "services"]["value"] == "3 stored rows"
     assert found["log", "not yet correlated"]["value"] == "0"
     assert found["data", "directory"]["value"] == str(data)
     for what in ("aftermerge", "python", "chdb", "git"):
