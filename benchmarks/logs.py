@@ -13,6 +13,7 @@ from benchmarks.world import CHANGES_PER_DAY, delayed, organisation
 from pipeline.codec import Codec
 from pipeline.core.events import Event
 from pipeline.log.sqlite import SqliteLog
+from pipeline.log.topics import TOPICS
 from pipeline.normalize import append_events
 from pipeline.sorting import by_own_time
 from pipeline.sources.cloudevents import render
@@ -20,7 +21,6 @@ from pipeline.sources.history import HistoryOptions, parse_history
 from pipeline.sources.lines import LinesFile
 
 WORKSPACE = "acme"
-TOPICS = {"events": False, "state": True, "dead_letters": False}
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 

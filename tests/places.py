@@ -13,6 +13,7 @@ from pipeline.core.parameters import Parameters
 from pipeline.correlate import Correlator, Summary
 from pipeline.log.protocol import LogUnavailable
 from pipeline.log.sqlite import SqliteLog
+from pipeline.log.topics import TOPICS
 from pipeline.normalize import append_events
 from pipeline.store import Store
 from tests.runs import PARAMETERS
@@ -37,7 +38,6 @@ from tests.worlds import (
 
 NOW = at(24 * 400)
 ACME, OTHER = "acme", "other"
-TOPICS = {"events": False, "state": True, "dead_letters": False, "truths": True}
 
 
 def history(services: Sequence[str] = ("api", "web")) -> list[e.Event]:

@@ -36,24 +36,6 @@ def write_evaluation(evaluation: Evaluation, format_: str) -> None:
         write_rows(evaluation.columns, evaluation.rows, format_)
 
 
-def write_short(evaluation: Evaluation, stratum: str) -> None:
-    """The few figures of the demo, for one stratum."""
-    rows = [
-        (
-            row.model,
-            row.n,
-            _percent(row.top1),
-            _interval(row.top1_low, row.top1_high),
-            _percent(row.top3),
-            _points(row.ahead),
-            _interval(row.ahead_low, row.ahead_high, points=True),
-        )
-        for row in evaluation.rows
-        if row.stratum == stratum
-    ]
-    write_rows(_SHORT_COLUMNS, rows, "table")
-
-
 def left_out_text(evaluation: Evaluation) -> str:
     """What is not in the figures, and why; empty when everything is."""
     reasons = [f"{count:,} {reason}" for reason, count in evaluation.left_out.items()]

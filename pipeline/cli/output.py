@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import IO, Any, TypeVar
@@ -249,10 +249,3 @@ def _cell(value: object) -> str:
 def terminal_width() -> int:
     """Characters a line; 80 where nobody can tell."""
     return shutil.get_terminal_size((80, 24)).columns
-
-
-def as_table(records: Iterable[dict[str, object]]) -> tuple[list[str], list[list[object]]]:
-    """Columns and rows of records that share their keys; the first one decides the order."""
-    listed = list(records)
-    columns = list(listed[0]) if listed else []
-    return columns, [[record.get(column) for column in columns] for record in listed]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.holding import held
 from pipeline.cli.progress import ProgressCall
+from pipeline.log.topics import TOPICS
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pipeline.log.protocol import Log
     from pipeline.store import Store
 
-#: topic -> whether it is compacted; all of them have one partition in the embedded log
-TOPICS = {"events": False, "state": True, "dead_letters": False, "truths": True}
 #: the group under which the correlate step commits
 GROUP = "correlate"
 READ_RECORDS_MAX = 10_000

@@ -79,11 +79,6 @@ def schema_id(canonical: str) -> int:
     return int.from_bytes(sha256(canonical.encode()).digest()[:ID_BYTES], "big") & 0x7FFF_FFFF
 
 
-def head_of(schema_number: int) -> bytes:
-    """The five bytes in front of a value."""
-    return MAGIC + schema_number.to_bytes(ID_BYTES, "big")
-
-
 def load_schemas(directory: Path) -> dict[int, ParsedSchema]:
     """Every schema of a directory by id: the current ones, and those in ``history/`` below it.
 

@@ -7,7 +7,6 @@ bytes are also its record in the changelog.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 
@@ -119,8 +118,3 @@ _LIFECYCLE = {
 def moment(event: Event) -> tuple[int, int, int, str]:
     """Where an event stands in the life of its entity."""
     return (event.time, event.sequence, _LIFECYCLE.get(type(event).__name__, 0), event.id)
-
-
-def newest_receipt(events: Iterable[Event]) -> int:
-    """When the last of these events became known."""
-    return max((event.received_at for event in events), default=0)

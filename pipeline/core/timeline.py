@@ -43,10 +43,6 @@ class Timeline(Generic[Item]):
         """Items in ``(after, until]``."""
         return self.items[bisect_right(self.items, after) : bisect_right(self.items, until)]
 
-    def drop_before(self, time: int) -> None:
-        """Forget everything older than ``time``."""
-        del self.items[: bisect_left(self.items, (time,))]
-
 
 def any_within(times: Sequence[int], low: int, high: int) -> bool:
     """Whether any of these times, which are in order, lies in ``[low, high]``."""

@@ -14,6 +14,7 @@ from pipeline.core.parameters import Parameters
 from pipeline.correlate import Correlator
 from pipeline.explain import Explanation, explain, render_text
 from pipeline.log.sqlite import SqliteLog
+from pipeline.log.topics import TOPICS
 from pipeline.normalize import append_events
 from pipeline.store import Store
 from tests.runs import PARAMETERS
@@ -21,7 +22,6 @@ from tests.worlds import at
 
 BATCH_EVENTS = 1_000
 NOW = at(24 * 400)
-TOPICS = {"events": False, "state": True, "dead_letters": False, "truths": True}
 _numbers = count(1)
 
 

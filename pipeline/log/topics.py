@@ -1,0 +1,6 @@
+"""The topics that the steps write: one list for whoever opens a log."""
+
+from __future__ import annotations
+
+#: topic -> whether it is compacted; all of them have one partition in the embedded log
+TOPICS = {"events": False, "state": True, "dead_letters": False, "truths": True}
