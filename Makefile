@@ -62,7 +62,7 @@ bench: $(VENV)/.dev ## measure speed and memory on this machine (benchmarks/)
 wheel: $(VENV)/.dev ## build dist/aftermerge-*.whl, which runs alone
 	$(BIN)/hatchling build -t wheel -d dist
 
-COMPILED = attribution baselines board building candidates catalogue changelog changes checks circumstances \
+COMPILED = attribution baselines board building candidates catalogue change_index changelog changes checks circumstances \
 	delivery delivery_rows agenda entities evidence grouping incident_rows incidents investigation kernel lanes \
 	linking periods references register rows tally timeline workspace
 

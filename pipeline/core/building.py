@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Mapping
 
-from pipeline.core.changes import ChangeIndex, ChangeSummary, risk_of, stands, summarise
+from pipeline.core.change_index import ChangeIndex, stands
+from pipeline.core.changes import ChangeSummary, risk_of, summarise
 from pipeline.core.checks import ArtifactSummary, CommitSummary, summarise_artifact, summarise_commit
 from pipeline.core.entities import Entity
 from pipeline.core.grouping import Group, Report
@@ -62,23 +63,39 @@ class Building:
             # a branch that nobody knew: deployments without a commit may belong to it
             references.touch_repositories({new.repository, old.repository if old is not None else ""})
         (self.stale_changes if alive else self.gone_changes)[key] = None
-        before, after = stands(key, old), stands(key, new)
-        moved = before != after or (old is not None and old.paths != new.paths)
-        if moved:
-            for place in (before, after):
-                if place is not None:
-                    references.touch_branch(place[:2], place[2][0])
-        if moved or old is None or (old.aliases, old.sha) != (new.aliases, new.sha):
-            references.touch(key)
-            for sha in {*(old.aliases if old else ()), *new.aliases}:
-                self._touch_commit(sha)
-            if old is not None and old.aliases != new.aliases:
-                # a text that names a commit means these deployments now, or no longer
-                references.touch_incidents_of(key)
+        if old is None:
+            self._touch_new(key, new)
+        else:
+            self._touch_corrected(key, old, new)
         self._correct_reverts(key, old, new)
         self._correct_risk(
             key, new, moved=old is None or old.paths != new.paths or old.additions != new.additions
         )
+
+    def _touch_new(self, key: str, new: ChangeSummary) -> None:
+        references = self._references
+        place = stands(key, new)
+        if place is not None:
+            references.touch_branch(place[:2], place[2][0])
+        references.touch(key)
+        for sha in new.aliases:
+            self._touch_commit(sha)
+
+    def _touch_corrected(self, key: str, old: ChangeSummary, new: ChangeSummary) -> None:
+        references = self._references
+        before, after = stands(key, old), stands(key, new)
+        moved = before != after or old.paths != new.paths
+        if moved:
+            for place in (before, after):
+                if place is not None:
+                    references.touch_branch(place[:2], place[2][0])
+        if moved or (old.aliases, old.sha) != (new.aliases, new.sha):
+            references.touch(key)
+            for sha in {*old.aliases, *new.aliases}:
+                self._touch_commit(sha)
+            if old.aliases != new.aliases:
+                # a text that names a commit means these deployments now, or no longer
+                references.touch_incidents_of(key)
 
     def _touch_commit(self, sha: str) -> None:
         """Look at the deployments again that name a commit, or an artifact that was built from it."""
@@ -102,6 +119,8 @@ class Building:
     def checks_of(self, summary: ChangeSummary) -> tuple[int, int]:
         """Checks on a change's commits: how many, and how many failed in the end."""
         total = failed = 0
+        if not self._commits:
+            return 0, 0
         for sha in summary.aliases:
             entity = self._commits.get(f"{summary.repository}@{sha}")
             counts = entity.summary if entity is not None else None
@@ -114,8 +133,9 @@ class Building:
         risk = risk_of(summary, self.checks_of(summary)[1], self._parameters)
         if self._risk.get(key) != risk or moved:
             self._risk[key] = risk
-            self._references.touch_groups_of(key)
-            self._references.touch_incidents_of(key)
+            if self._references.groups_of_change.get(key):
+                self._references.touch_groups_of(key)
+                self._references.touch_incidents_of(key)
 
     def risk_of(self, change: str) -> float:
         """How likely a change breaks production."""
@@ -143,8 +163,10 @@ class Building:
     # -- reverts --------------------------------------------------------------------------------
 
     def _correct_reverts(self, key: str, old: ChangeSummary | None, new: ChangeSummary) -> None:
-        was = (old.reverts, old.merged_at) if old is not None else ((), None)
-        if was == (new.reverts, new.merged_at):
+        if old is None:
+            if not new.reverts:
+                return
+        elif (old.reverts, old.merged_at) == (new.reverts, new.merged_at):
             return
         if old is not None and old.reverts and old.merged_at is not None:
             self.revert_times.remove(old.merged_at)
@@ -226,26 +248,40 @@ class Building:
         self.stale_artifacts.clear()
         self.gone_changes.clear()
 
-    def may_forget(self, family: str, key: str, entity: Entity) -> bool:
-        """Drop an old change, commit or artifact from the indexes, unless something still needs it."""
-        if family == "change":
-            return self._forget_change(key)
-        if family == "artifact":
-            artifact: ArtifactSummary | None = entity.summary  # type: ignore[assignment]
-            return artifact is None or self._forget_artifact(key, artifact)
-        return True
+    def forget_before(self, before: int) -> dict[str, list[str]]:
+        """Take what is older than a time out of the indexes, unless something still needs it.
 
-    def _forget_change(self, key: str) -> bool:
-        references = self._references
-        summary = self.summary_of(key)
-        if summary is None or summary.state == "open" or references.groups_of_change.get(key):
-            return False
-        if any(references.places(name) for name in (key, *summary.aliases)):
-            return False
-        self.index.replace(key, summary, None)
-        self._risk.pop(key, None)
-        references.groups_of_change.pop(key, None)
-        return True
+        Returns the keys of the changes, commits and artifacts to drop, by family.
+        """
+        changes = self._old_changes(before)
+        self.index.forget(changes)
+        groups_of_change = self._references.groups_of_change
+        for key in changes:
+            self._risk.pop(key, None)
+            groups_of_change.pop(key, None)
+        artifacts = []
+        for key, entity in self._artifacts.items():
+            if entity.newest_at < before:
+                artifact: ArtifactSummary | None = entity.summary  # type: ignore[assignment]
+                if artifact is None or self._forget_artifact(key, artifact):
+                    artifacts.append(key)
+        commits = [key for key, entity in self._commits.items() if entity.newest_at < before]
+        return {"change": list(changes), "commit": commits, "artifact": artifacts}
+
+    def _old_changes(self, before: int) -> dict[str, ChangeSummary]:
+        """Changes that no deployment refers to and that nobody works on, from before a time."""
+        names = self._references.names
+        groups_of_change = self._references.groups_of_change
+        found: dict[str, ChangeSummary] = {}
+        for key, entity in self._changes.items():
+            if entity.newest_at >= before:
+                continue
+            summary: ChangeSummary | None = entity.summary  # type: ignore[assignment]
+            if summary is None or summary.state == "open" or groups_of_change.get(key) or names.get(key):
+                continue
+            if not any(names.get(sha) for sha in summary.aliases):
+                found[key] = summary
+        return found
 
     def _forget_artifact(self, key: str, artifact: ArtifactSummary) -> bool:
         if any(self._references.places(name) for name in artifact.names):

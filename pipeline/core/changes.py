@@ -1,4 +1,4 @@
-"""Changes: what their events say together, and where to find them by commit and by branch."""
+"""Changes: what their events say together, and how risky that makes them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,9 @@ from pipeline.core.events import (
     ReviewSubmitted,
 )
 from pipeline.core.parameters import Risk
-from pipeline.core.timeline import Timeline
-
-#: (merged at, the source's sequence, change)
-Position = tuple[int, int, str]
 
 #: decisions that hold until the same person decides otherwise
 _STANDING = frozenset({"approved", "changes_requested", "dismissed"})
-_MAIN_BRANCHES = ("main", "master", "trunk", "develop")
 _DOCUMENTATION = (".md", ".rst", ".adoc", ".txt")
 _DOCUMENTATION_ROOTS = frozenset({"doc", "docs", "documentation", "adr", "rfcs"})
 
@@ -56,18 +51,15 @@ class ChangeSummary(msgspec.Struct):
     updated_at: int = 0
     events: list[str] = []
 
-    @property
-    def size(self) -> int:
-        """Lines added and deleted."""
-        return (self.additions or 0) + (self.deletions or 0)
-
 
 def summarise(entity: Entity) -> ChangeSummary:
     """Read a change's events, oldest first; an absent field never overwrites a present one."""
+    events = entity.events()
+    if len(events) == 1 and isinstance(events[0], ChangeMerged):
+        return _merged_at_once(events[0])
     known = ChangeSummary()
     aliases: set[str] = set()
     reviews: list[ReviewSubmitted] = []
-    events = entity.events()
     for event in events:
         if isinstance(event, ReviewSubmitted):
             reviews.append(event)
@@ -88,6 +80,39 @@ def summarise(entity: Entity) -> ChangeSummary:
     known.aliases = sorted(aliases) if len(aliases) > 1 else list(aliases)
     known.events = [event.id for event in events]
     return known
+
+
+def _merged_at_once(event: ChangeMerged) -> ChangeSummary:
+    """All that is known of a change when its merge is all that was told: most of a repository's history."""
+    commits = event.commits
+    if commits:
+        aliases = sorted({event.sha, *commits}) if event.sha else sorted(set(commits))
+    else:
+        aliases = [event.sha] if event.sha else []
+    return ChangeSummary(
+        event.repository,
+        event.number,
+        event.branch,
+        event.sha,
+        event.title,
+        event.author,
+        "bot" in event.labels,
+        "merged",
+        event.opened_at,
+        event.time,
+        event.time,
+        event.sequence,
+        event.additions,
+        event.deletions,
+        event.files,
+        event.paths,
+        event.owners,
+        event.labels,
+        event.reverts,
+        aliases,
+        updated_at=event.time,
+        events=[event.id],
+    )
 
 
 def _take_update(known: ChangeSummary, aliases: set[str], event: ChangeOpened | ChangeUpdated) -> None:
@@ -163,8 +188,13 @@ def risk_of(change: ChangeSummary, failed_checks: int, risk: Risk) -> float:
     """
     value = risk.per_change
     if change.additions is not None:
-        factor = ((1 + change.size) / risk.size_pivot_lines) ** risk.size_exponent
-        value *= min(risk.size_factor_max, max(risk.size_factor_min, factor))
+        size = change.additions + (change.deletions or 0)
+        factor = ((1 + size) / risk.size_pivot_lines) ** risk.size_exponent
+        if factor > risk.size_factor_max:
+            factor = risk.size_factor_max
+        elif factor < risk.size_factor_min:
+            factor = risk.size_factor_min
+        value *= factor
     if change.bot:
         value *= risk.bot
     if change.reviews and not change.approvals:
@@ -182,78 +212,3 @@ def only_documentation(paths: list[str]) -> bool:
         if not path.endswith(_DOCUMENTATION) and path.split("/", 1)[0] not in _DOCUMENTATION_ROOTS:
             return False
     return True
-
-
-class ChangeIndex:
-    """Changes by commit sha and by the order in which they reached a branch."""
-
-    def __init__(self) -> None:
-        self.by_sha: dict[str, tuple[str, ...]] = {}
-        self.branches: dict[tuple[str, str], Timeline[Position]] = {}
-        self.of_repository: dict[str, set[str]] = {}
-
-    def replace(self, key: str, old: ChangeSummary | None, new: ChangeSummary | None) -> bool:
-        """Correct the indexes after a change's summary became another one.
-
-        True when a branch became known, or ceased to be.
-        """
-        appeared = False
-        before = old.aliases if old else ()
-        after = new.aliases if new else ()
-        if before != after:
-            for sha in before:
-                left = tuple(owner for owner in self.by_sha.get(sha, ()) if owner != key)
-                if left:
-                    self.by_sha[sha] = left
-                else:
-                    self.by_sha.pop(sha, None)
-            for sha in after:
-                held = self.by_sha.get(sha)
-                self.by_sha[sha] = (key,) if held is None else tuple(sorted({*held, key}))
-        if stands(key, old) != stands(key, new):
-            was, now = position_of(key, old), position_of(key, new)
-            if was is not None and old is not None:
-                appeared = self._leave(old, was)
-            if now is not None and new is not None:
-                branch = self.branches.get((new.repository, new.branch))
-                if branch is None:
-                    branch = self.branches[(new.repository, new.branch)] = Timeline()
-                    self.of_repository.setdefault(new.repository, set()).add(new.branch)
-                    appeared = True
-                branch.add(now)
-        return appeared
-
-    def _leave(self, old: ChangeSummary, was: Position) -> bool:
-        """Take a change off its branch; true when the branch ceased to be known with it."""
-        branch = self.branches[(old.repository, old.branch)]
-        branch.remove(was)
-        if branch:
-            return False
-        del self.branches[(old.repository, old.branch)]
-        names = self.of_repository[old.repository]
-        names.discard(old.branch)
-        if not names:
-            del self.of_repository[old.repository]
-        return True
-
-    def main_branch(self, repository: str) -> str | None:
-        """The branch that a repository is deployed from, by its name; ``None`` for an unknown one."""
-        names = self.of_repository.get(repository)
-        if not names:
-            return None
-        return next((name for name in _MAIN_BRANCHES if name in names), min(names))
-
-
-def stands(key: str, change: ChangeSummary | None) -> tuple[str, str, Position] | None:
-    """Repository, branch and position of a change; ``None`` until it is merged."""
-    position = position_of(key, change)
-    return (
-        (change.repository, change.branch, position) if change is not None and position is not None else None
-    )
-
-
-def position_of(key: str, change: ChangeSummary | None) -> Position | None:
-    """Where a change stands on its branch; ``None`` until it is merged."""
-    if change is None or change.merged_at is None or change.state != "merged":
-        return None
-    return (change.merged_at, change.sequence, key)

@@ -98,12 +98,7 @@ class Delivery:
 
     def _drop_report(self, report: Report) -> None:
         for key in self._references.drop(report):
-            self._untell(report, key)
-
-    def _untell(self, report: Report, key: LaneKey) -> None:
-        line = self.reported.get(report.source)
-        if line is not None:
-            line.remove((report.live_at, report.key, key[0]))
+            self.reported[report.source].remove((report.live_at, report.key, key[0]))
 
     def regroup_everything(self, reports: Iterable[Entity]) -> None:
         """The catalogue changed: names and paths may mean something else for every report."""
@@ -273,25 +268,32 @@ class Delivery:
 
     def evict(self, before: int) -> list[str]:
         """Forget deployments from before a time; returns the keys of their reports."""
-        reports: list[str] = []
         gone_from: dict[str, list[Group]] = {}
         for key in sorted(self.lanes):
-            for group in self.lanes[key].evict(before):
-                gone_from.setdefault(key[1], []).append(group)
-                self._evict(group)
-                reports.extend(report.key for report in group.reports)
+            gone = self.lanes[key].evict(before)
+            if gone:
+                gone_from.setdefault(key[1], []).extend(gone)
+        groups: set[str] = set()
+        reports: set[str] = set()
         for environment, gone in gone_from.items():
             self.boards[environment].evict(gone)
-        return reports
+            for group in gone:
+                groups.add(group.key)
+                reports.update([report.key for report in group.reports])
+                self._evict(group)
+        # the lines of all deployments in one pass each, not deployment by deployment
+        for rollbacks in self.rollbacks.values():
+            rollbacks.items = [item for item in rollbacks.items if item[2] not in groups]
+        for reported in self.reported.values():
+            reported.items = [item for item in reported.items if item[1] not in reports]
+        return sorted(reports)
 
     def _evict(self, group: Group) -> None:
         self.groups.pop(group.key, None)
         self._signatures.pop(group.key, None)
-        line = self.rollbacks.get(group.lane[1])
-        if line is not None:
-            line.remove((group.live_at, group.lane[0], group.key))
         for change in group.changes:
-            self.groups_of_change.get(change, set()).discard(group.key)
+            held = self.groups_of_change.get(change)
+            if held is not None:
+                held.discard(group.key)
         for report in group.reports:
             self._references.forget(report, group.lane)
-            self._untell(report, group.lane)

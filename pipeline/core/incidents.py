@@ -170,9 +170,16 @@ class Incident:
         return [reference for reference, at in told if at <= known_until]
 
     def newest_verdict(self, kind: str) -> VerdictGiven | None:
-        """The verdict of one kind that holds: the latest."""
+        """The verdict of one kind that holds: the latest that nobody took back.
+
+        Verdicts on old incidents are dated alike; then the source's version, the moment of speaking, says.
+        """
         found = [verdict for verdict in self.verdicts if verdict.verdict == kind]
-        return max(found, key=lambda verdict: (verdict.time, verdict.sequence, verdict.id), default=None)
+        return max(found, key=_spoken, default=None)
+
+
+def _spoken(verdict: VerdictGiven) -> tuple[int, int, int, str]:
+    return verdict.time, verdict.source_version, verdict.sequence, verdict.id
 
 
 def find_onset(

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from pipeline.core.catalogue import Catalogue
-from pipeline.core.changes import ChangeIndex, ChangeSummary, Position
+from pipeline.core.change_index import ChangeIndex, Position
+from pipeline.core.changes import ChangeSummary
 from pipeline.core.grouping import Group
 from pipeline.core.parameters import LINKS_MAX
 

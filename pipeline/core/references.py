@@ -31,7 +31,8 @@ class References:
         self.touched_lanes: dict[LaneKey, None] = {}
         #: what incidents have to hear of
         self.touched: list[Touched] = []
-        self._named: dict[str, set[tuple[LaneKey, int]]] = {}
+        #: a name -> lane and time of every report that refers to it
+        self.names: dict[str, set[tuple[LaneKey, int]]] = {}
         self._lanes_of_branch: dict[tuple[str, str], set[LaneKey]] = {}
         self._newest_link: dict[tuple[str, str], int] = {}
         #: how far ahead of a deployment its own commit was merged, by clocks that disagree
@@ -39,7 +40,7 @@ class References:
 
     def places(self, name: str) -> Collection[tuple[LaneKey, int]]:
         """Lane and time of every report that refers to a name."""
-        return self._named.get(name, ())
+        return self.names.get(name, ())
 
     # -- reports and deployments ----------------------------------------------------------------
 
@@ -52,7 +53,7 @@ class References:
         self.touched_lanes[key] = None
         place = (key, report.live_at)
         for name in _names(report):
-            self._named.setdefault(name, set()).add(place)
+            self.names.setdefault(name, set()).add(place)
 
     def drop(self, report: Report) -> list[LaneKey]:
         """Take a report out; returns the lanes that it was in."""
@@ -61,18 +62,18 @@ class References:
             self.lanes[key].remove(report)
             self.touched_lanes[key] = None
             for name in _names(report):
-                self._named.get(name, set()).discard((key, at))
+                self.names.get(name, set()).discard((key, at))
             left.append(key)
         return left
 
     def forget(self, report: Report, key: LaneKey) -> None:
         """Leave no name of a report that its lane forgot."""
         for name in _names(report):
-            places = self._named.get(name)
+            places = self.names.get(name)
             if places is not None:
                 places.discard((key, report.live_at))
                 if not places:
-                    del self._named[name]
+                    del self.names[name]
 
     def link(self, group: Group) -> None:
         """Remember the branch on which a deployment's changes were looked for, and up to when."""
@@ -87,7 +88,7 @@ class References:
 
     def touch(self, name: str) -> None:
         """Look at the deployments again that refer to a name."""
-        for key, at in self._named.get(name, ()):
+        for key, at in self.names.get(name, ()):
             self.lanes[key].touch(at)
             self.touched_lanes[key] = None
 

@@ -240,11 +240,7 @@ class Workspace:
             self._changelog.forget("deployment", report)
         for report in self.investigation.evict(before):
             self._changelog.forget("incident", report)
-        for family in ("change", "commit", "artifact"):
-            old = [
-                (key, entity) for key, entity in self.entities[family].items() if entity.newest_at < before
-            ]
-            for key, entity in old:
-                if self.building.may_forget(family, key, entity):
-                    self._changelog.forget(family, key)
+        for family, keys in self.building.forget_before(before).items():
+            for key in keys:
+                self._changelog.forget(family, key)
         self._changelog.settle()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
+from hypothesis import given
 
 from pipeline.core.changes import only_documentation, risk_of, summarise
 from pipeline.core.entities import Entity
+from pipeline.core.events import ChangeMerged
 from pipeline.core.parameters import Risk
+from tests.strategies import wild_events
 from tests.worlds import Told, abandoned, at, back, checked, deployed, merged, opened, reviewed, sha
 
 RISK = Risk()
@@ -42,6 +46,22 @@ def test_a_life_from_opening_to_production() -> None:
 def test_an_absent_field_never_wins() -> None:
     told = Told(opened("api#1", 1, title="Title", author=ME), merged("api#1", 2))
     assert (told.change("api#1").title, told.change("api#1").author) == ("Title", ME)
+
+
+@given(wild_events("change_merged"))
+def test_a_merge_alone_says_what_it_says_beside_others(event: ChangeMerged) -> None:
+    alone, beside = Entity(event.change), Entity(event.change)
+    for entity in (alone, beside):
+        entity.put(event)
+    # a bot's review is no review: it adds its name and its time, and nothing else
+    beside.put(msgspec.structs.replace(reviewed("api#1", 0, THIRD, "commented", bot=True), repository=""))
+    found = summarise(beside)
+    found.events = [name for name in found.events if name == event.id]
+    if event.retracted:
+        assert not found.events
+        return
+    found.updated_at = event.time
+    assert summarise(alone) == found
 
 
 def test_a_dismissed_approval_does_not_stand() -> None:
