@@ -40,3 +40,5 @@ SELECT
 FROM (SELECT * FROM changes FINAL) AS c
 LEFT JOIN blamed AS b ON b.workspace = c.workspace AND b.change = c.change
 ORDER BY coalesce(merged_at, opened_at) DESC NULLS LAST, workspace, change
+-- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
+SETTINGS max_threads = 1, preferred_block_size_bytes = 0

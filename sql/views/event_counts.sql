@@ -13,7 +13,9 @@ SELECT
     uniqExact(telling) AS tellings,
     -- a telling that came both ways counts as received
     tellings - uniqExactIf(telling, NOT imported) AS imported,
-    uniqExact(source) AS sources
+    uniqExact(cityHash64(source)) AS sources
 FROM events
 GROUP BY workspace, record, month
 ORDER BY month DESC, workspace, record
+-- long blocks: the keys are dictionaries, one for each block
+SETTINGS preferred_block_size_bytes = 0

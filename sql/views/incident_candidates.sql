@@ -34,3 +34,5 @@ LEFT JOIN
     FROM deployments FINAL
 ) AS d ON d.workspace = a.workspace AND d.deployment = a.candidate
 ORDER BY onset_at DESC, workspace, incident, rank = 0, rank, probability DESC, candidate
+-- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
+SETTINGS max_threads = 1, preferred_block_size_bytes = 0

@@ -50,3 +50,5 @@ FROM
 ) AS d
 LEFT JOIN blamed AS b ON b.workspace = d.workspace AND b.candidate = d.deployment
 ORDER BY live_at DESC, workspace, deployment
+-- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
+SETTINGS max_threads = 1, preferred_block_size_bytes = 0

@@ -50,3 +50,5 @@ FROM (SELECT * FROM services FINAL) AS s
 LEFT JOIN deployed AS d ON d.workspace = s.workspace AND d.service = s.service
 LEFT JOIN broken AS b ON b.workspace = s.workspace AND b.service = s.service
 ORDER BY workspace, incidents DESC, deployments DESC, service
+-- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
+SETTINGS max_threads = 1, preferred_block_size_bytes = 0

@@ -86,3 +86,5 @@ FROM
 )
 WHERE n > 0
 ORDER BY workspace, n DESC, kind, detail
+-- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
+SETTINGS max_threads = 1, preferred_block_size_bytes = 0

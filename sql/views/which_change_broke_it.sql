@@ -7,7 +7,8 @@
 --   state        provisional, final or revised
 --   deployment   the likeliest deployment, with its own probability (0 to 1), tag, and hours from live to onset;
 --                whether it is the cause is the verdict's to say
---   change       the likeliest change of that deployment, with its share (0 to 1) of the incident's probability
+--   change       the likeliest change of that deployment, with its share (0 to 1) of the incident's probability; empty
+--                when the verdict is that no deployment did it, or one that nobody reported
 -- Left out: all candidates but the likeliest (incident_candidates has them).
 WITH
     suspects AS
@@ -43,6 +44,8 @@ SELECT
     i.title AS title,
     i.verdict AS verdict,
     multiIf(
+        i.verdict = 'confirmed' AND i.cause_kind = 'none', 'a person said that no deployment caused it',
+        i.verdict = 'confirmed' AND i.cause_kind = 'unseen', 'a person said that nobody reported the deployment',
         i.verdict = 'confirmed', 'a person named the cause',
         i.verdict = 'likely', 'this deployment is the likely cause',
         i.verdict = 'leading', 'this deployment leads, others are possible',
@@ -71,8 +74,11 @@ LEFT JOIN
 ) AS d ON d.workspace = s.workspace AND d.deployment = s.suspect
 LEFT JOIN suspect_changes AS c
     ON c.workspace = s.workspace AND c.incident = s.incident AND c.deployment = s.suspect
+    AND NOT (i.verdict IN ('none', 'unseen') OR i.verdict = 'confirmed' AND i.cause_kind != 'deployment')
 LEFT JOIN
 (
     SELECT workspace, change, title, author FROM changes FINAL
 ) AS m ON m.workspace = c.workspace AND m.change = c.suspect_change
 ORDER BY opened_at DESC, workspace, incident
+-- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
+SETTINGS max_threads = 1, preferred_block_size_bytes = 0

@@ -18,7 +18,7 @@ _numbers = count(1)
 @pytest.fixture
 def empty(dsn: str) -> Iterator[Store]:
     """A database without any table."""
-    yield from _fresh(dsn)
+    yield from fresh(dsn)
 
 
 @pytest.fixture
@@ -31,12 +31,13 @@ def store(empty: Store) -> Store:
 @pytest.fixture(scope="module")
 def without_rows(dsn: str) -> Iterator[Store]:
     """The same for tests that only read: one for all of a module."""
-    for store in _fresh(dsn):
+    for store in fresh(dsn):
         store.migrate()
         yield store
 
 
-def _fresh(dsn: str) -> Iterator[Store]:
+def fresh(dsn: str) -> Iterator[Store]:
+    """A new database without any table, dropped afterwards."""
     name = f"test_{next(_numbers)}"
     store = Store.open(dsn, name)
     yield store

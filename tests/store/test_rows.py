@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.events import RECORDS
 from pipeline.core.facts import TABLES, AttributionFact, BurnFact, ChangeFact, Fact, IncidentFact, ServiceFact
-from pipeline.store import BATCH_ROWS_MAX, DeadLetter, InvalidQuery, Store
+from pipeline.store import BATCH_ROWS_MAX, DeadLetterRow, InvalidQuery, Store
 from pipeline.store.columns import facts_to_arrow
 from tests.store.rows import HOUR, MONDAY, WORKSPACE, batch, event, moment, row
 from tests.strategies.events import wild_events
@@ -177,11 +177,12 @@ def test_nothing_and_zero_are_different_tellings(store: Store) -> None:
 
 
 def test_events_names_the_record(store: Store) -> None:
-    for record in ("change_merged", "clock_ticked"):
+    for record in RECORDS:
         store.insert_events(record, WORKSPACE, batch(record, [event(record, id=record)]))
     counted = store.query("SELECT record, count() FROM events GROUP BY record ORDER BY record")
     assert counted.columns == ["record", "count()"]
-    assert counted.rows == [("change_merged", 1), ("clock_ticked", 1)]
+    assert counted.rows == [(record, 1) for record in sorted(RECORDS)]
+    assert len(store.query("SELECT record FROM event_counts").rows) == len(RECORDS)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -216,7 +217,7 @@ def test_a_column_without_a_place_is_refused(store: Store) -> None:
 
 
 def test_dead_letters_keep_every_byte_once(store: Store) -> None:
-    letter = DeadLetter(WORKSPACE, "events", 0, 12, "events/0@12", "not Avro", b"\x00\xff'\\ \n", MONDAY)
+    letter = DeadLetterRow(WORKSPACE, "events", 0, 12, "events/0@12", "not Avro", b"\x00\xff'\\ \n", MONDAY)
     store.insert_dead_letters([letter, letter._replace(offset=13, reason="unknown record")])
     store.insert_dead_letters([letter])
     store.insert_dead_letters([])

@@ -76,6 +76,17 @@ def test_event_fields_are_the_columns(without_rows: Store, record: str) -> None:
     assert computed == ["record", "telling", "precedence"]
 
 
+#: fields that came after the tables were released; unless they say something, a telling is what it was
+ADDED = {
+    "change_opened": ("emergency", "incidents", "sections"),
+    "change_updated": ("emergency", "incidents", "sections"),
+    "change_merged": ("emergency", "incidents", "sections"),
+    "review_submitted": ("characters",),
+    "check_finished": ("workflow", "branch"),
+    "incident_updated": ("responders", "postmortem"),
+}
+
+
 @pytest.mark.parametrize("record", RECORDS)
 def test_a_telling_is_everything_but_the_receipt(without_rows: Store, record: str) -> None:
     ((expression,),) = without_rows.query(
@@ -83,12 +94,29 @@ def test_a_telling_is_everything_but_the_receipt(without_rows: Store, record: st
         " WHERE database = currentDatabase() AND table = {t:String} AND name = 'telling'",
         {"t": f"events_{record}"},
     ).rows
-    told = [name for name in RECORDS[record].__struct_fields__ if name not in ("received_at", "imported")]
+    added = ADDED.get(record, ())
+    left_out = ("received_at", "imported", *added)
+    told = [name for name in RECORDS[record].__struct_fields__ if name not in left_out]
+    expected = f"cityHash64(tuple({', '.join(told)}))"
+    if added:
+        hints = typing.get_type_hints(RECORDS[record])
+        silent = [
+            f"isNull({name})" if isinstance(hints[name], types.UnionType) else f"empty({name})"
+            for name in added
+        ]
+        more = f"if({' AND '.join(silent)}, 0, cityHash64(tuple({', '.join(added)})))"
+        expected = f"bitXor({expected}, {more})"
     # the engine writes `a` of the struct as it pleases: names and their order are what counts
-    assert str(expression).replace("`", "") in (
-        f"cityHash64(tuple({', '.join(told)}))",
-        f"cityHash64(({', '.join(told)}))",
-    )
+    assert _plain(expression) == _plain(expected)
+
+
+def _plain(expression: object) -> str:
+    """An expression without quotes, brackets and spellings that the engine chooses."""
+    text = str(expression)
+    for chosen, plain in (("`", ""), ("tuple(", "("), ("((", "("), ("))", ")")):
+        while chosen in text:
+            text = text.replace(chosen, plain)
+    return text
 
 
 def test_events_has_the_envelope_of_all(without_rows: Store) -> None:

@@ -6,6 +6,8 @@ fails. A second service has one deployment that nothing could be linked to.
 
 from __future__ import annotations
 
+import msgspec
+
 from pipeline.core.facts import (
     ArtifactFact,
     AttributionFact,
@@ -17,6 +19,7 @@ from pipeline.core.facts import (
     ServiceFact,
 )
 from pipeline.store import Store
+from pipeline.store.columns import is_time
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 
 
@@ -29,6 +32,31 @@ def fill(store: Store) -> None:
     store.insert_facts("deployments", WORKSPACE, 1, [deployment("gone", MONDAY + DAY, service="api")])
     store.insert_facts("deployments", WORKSPACE, 2, [], [("gone",)])
     events(store)
+
+
+def fill_superseded(store: Store) -> None:
+    """Write what the world replaces: each of its rows with other contents, and rows that were deleted."""
+    for fact in (*changes(), *deployments(), *incidents(), *others()):
+        old = {name: _otherwise(name, value) for name, value in msgspec.structs.asdict(fact).items()}
+        old |= {key: getattr(fact, key) for key in fact.keys}
+        gone = old | {fact.keys[0]: f"gone {getattr(fact, fact.keys[0])}"}
+        store.insert_facts(fact.table, WORKSPACE, 1, [type(fact)(**old), type(fact)(**gone)])
+        store.insert_facts(fact.table, WORKSPACE, 2, [], [tuple(gone[key] for key in fact.keys)])
+
+
+def _otherwise(name: str, value: object) -> object:
+    if isinstance(value, bool):
+        return not value
+    if is_time(name):
+        return MONDAY + 99 * DAY
+    if isinstance(value, int | float):
+        return value - 3
+    # what the views look for and join by
+    words = {
+        "state": "merged", "transition": "rollback", "kind": "deployment", "cause_kind": "deployment",
+        "cause": "d1", "deployment": "d1", "service": "api", "repository": "acme/api",
+    }  # fmt: skip
+    return words.get(name, "other") if isinstance(value, str) else value
 
 
 def change(key: str, **told: object) -> ChangeFact:
