@@ -94,6 +94,21 @@ def reviewed(name: str, hours: float, reviewer: str, decision: str, **fields: An
     return _told(e.ReviewSubmitted, "github", f"review {reviewer} {hours}", hours, told)
 
 
+def asked(name: str, hours: float, reviewer: str, **fields: Any) -> e.ReviewRequested:
+    told = _change(name, {"reviewer": reviewer, **fields})
+    return _told(e.ReviewRequested, "github", f"asks {reviewer} {hours}", hours, told)
+
+
+def commented(name: str, hours: float, author: str, **fields: Any) -> e.CommentPosted:
+    told = _change(name, {"author": author, **fields})
+    return _told(e.CommentPosted, "github", f"comment {hours}", hours, told)
+
+
+def queued(name: str, hours: float, state: str, **fields: Any) -> e.QueueChanged:
+    told = _change(name, {"state": state, **fields})
+    return _told(e.QueueChanged, "github", f"queue {state} {hours}", hours, told)
+
+
 def checked(repository: str, commit: str, hours: float, outcome: str, **fields: Any) -> e.CheckFinished:
     told = {
         "commit": f"{repository}@{commit}",

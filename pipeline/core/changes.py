@@ -42,6 +42,9 @@ class ChangeSummary(msgspec.Struct):
     owners: list[str] = []
     labels: list[str] = []
     reverts: list[str] = []
+    emergency: str = ""
+    incidents: list[str] = []
+    sections: list[str] = []
     aliases: list[str] = []
     reviews: int = 0
     approvals: int = 0
@@ -109,6 +112,9 @@ def _merged_at_once(event: ChangeMerged) -> ChangeSummary:
         event.owners,
         event.labels,
         event.reverts,
+        event.emergency,
+        event.incidents,
+        event.sections,
         aliases,
         updated_at=event.time,
         events=[event.id],
@@ -122,6 +128,9 @@ def _take_update(known: ChangeSummary, aliases: set[str], event: ChangeOpened | 
     known.author = event.author or known.author
     known.labels = event.labels or known.labels
     known.reverts = event.reverts or known.reverts
+    known.emergency = event.emergency or known.emergency
+    known.incidents = event.incidents or known.incidents
+    known.sections = event.sections or known.sections
     if event.number is not None:
         known.number = event.number
     if event.head_sha:
@@ -143,6 +152,9 @@ def _take_merge(known: ChangeSummary, aliases: set[str], event: ChangeMerged) ->
     known.owners = event.owners or known.owners
     known.labels = event.labels or known.labels
     known.reverts = event.reverts or known.reverts
+    known.emergency = event.emergency or known.emergency
+    known.incidents = event.incidents or known.incidents
+    known.sections = event.sections or known.sections
     if event.number is not None:
         known.number = event.number
     if event.additions is not None:

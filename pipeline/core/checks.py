@@ -21,14 +21,19 @@ class CommitSummary(NamedTuple):
 
 
 def summarise_commit(entity: Entity) -> CommitSummary:
-    """The last attempt of each check counts."""
+    """The last attempt of each check counts; a run of several jobs only where nobody told of its jobs."""
     last: dict[str, CheckFinished] = {}
     repository, _, sha = entity.key.rpartition("@")
-    for event in entity.events():
-        if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED:
-            held = last.get(event.name)
-            if held is None or (event.attempt, event.time) >= (held.attempt, held.time):
-                last[event.name] = event
+    told = [
+        event
+        for event in entity.events()
+        if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED
+    ]
+    jobs = [event for event in told if event.kind != "workflow"]
+    for event in jobs or told:
+        held = last.get(event.name)
+        if held is None or (event.attempt, event.time) >= (held.attempt, held.time):
+            last[event.name] = event
     failed = sum(1 for event in last.values() if event.outcome in _FAILED)
     return CommitSummary(repository, sha, len(last), failed)
 

@@ -27,7 +27,8 @@ def _initials(name: str) -> str:
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=_initials):
     """The envelope that every event carries."""
 
-    #: name of the entity family the event belongs to, and of the field that holds the entity's key
+    #: name of the entity family the event belongs to ("": it is kept as told, and nothing is joined with
+    #: it), and of the field that holds the entity's key
     entity: ClassVar[str] = ""
     key_field: ClassVar[str] = ""
 
@@ -58,6 +59,9 @@ class ChangeOpened(Event, frozen=True):
     draft: bool = False
     labels: list[str] = []
     reverts: list[str] = []
+    emergency: str = ""
+    incidents: list[str] = []
+    sections: list[str] = []
 
 
 class ChangeUpdated(Event, frozen=True):
@@ -76,6 +80,9 @@ class ChangeUpdated(Event, frozen=True):
     draft: bool = False
     labels: list[str] = []
     reverts: list[str] = []
+    emergency: str = ""
+    incidents: list[str] = []
+    sections: list[str] = []
 
 
 class ChangeMerged(Event, frozen=True):
@@ -101,6 +108,9 @@ class ChangeMerged(Event, frozen=True):
     owners: list[str] = []
     labels: list[str] = []
     reverts: list[str] = []
+    emergency: str = ""
+    incidents: list[str] = []
+    sections: list[str] = []
 
 
 class ChangeAbandoned(Event, frozen=True):
@@ -128,6 +138,7 @@ class ReviewSubmitted(Event, frozen=True):
     commit_sha: str = ""
     comments: int | None = None
     bot: bool = False
+    characters: int | None = None
 
 
 class CheckFinished(Event, frozen=True):
@@ -145,6 +156,8 @@ class CheckFinished(Event, frozen=True):
     outcome: str = ""
     started_at: int | None = None
     url: str = ""
+    workflow: str = ""
+    branch: str = ""
 
 
 class ArtifactPackaged(Event, frozen=True):
@@ -231,6 +244,8 @@ class IncidentUpdated(Event, frozen=True):
     component: str = ""
     mentions: list[str] = []
     causes: list[str] = []
+    responders: list[str] = []
+    postmortem: str = ""
 
 
 class IncidentResolved(Event, frozen=True):
@@ -322,10 +337,134 @@ class ServiceDeclared(Event, frozen=True):
     aliases: list[str] = []
 
 
+class ReviewRequested(Event, frozen=True):
+    """A person or a team was asked to review a change, or is no longer asked (``withdrawn``)."""
+
+    entity = "change"
+    key_field = "change"
+
+    change: str
+    repository: str = ""
+    number: int | None = None
+    reviewer: str = ""
+    team: str = ""
+    withdrawn: bool = False
+
+
+class CommentPosted(Event, frozen=True):
+    """Somebody commented on a change; the text stays with the source, what it amounts to is kept."""
+
+    entity = "change"
+    key_field = "change"
+
+    change: str
+    repository: str = ""
+    number: int | None = None
+    author: str = ""
+    bot: bool = False
+    path: str = ""
+    commit_sha: str = ""
+    in_reply: bool = False
+    characters: int | None = None
+    suggestion: bool = False
+    question: bool = False
+
+
+class QueueChanged(Event, frozen=True):
+    """A change entered the merge queue, or left it: ``state`` is entered, merged, or removed."""
+
+    entity = "change"
+    key_field = "change"
+
+    change: str
+    repository: str = ""
+    number: int | None = None
+    branch: str = ""
+    state: str = ""
+    reason: str = ""
+    sha: str = ""
+
+
+class BranchPushed(Event, frozen=True):
+    """Commits reached a branch, by whatever way: a merge, a direct push, a forced one."""
+
+    key_field = "push"
+
+    push: str
+    repository: str = ""
+    branch: str = ""
+    before: str = ""
+    after: str = ""
+    commits: list[str] = []
+    forced: bool = False
+    actor: str = ""
+
+
+class ReleasePublished(Event, frozen=True):
+    """A version of a repository was released."""
+
+    key_field = "release"
+
+    release: str
+    repository: str = ""
+    tag: str = ""
+    name: str = ""
+    target: str = ""
+    prerelease: bool = False
+    actor: str = ""
+
+
+class FindingReported(Event, frozen=True):
+    """A scanner's finding came up or changed: ``kind`` is code, secret or dependency."""
+
+    key_field = "finding"
+
+    finding: str
+    repository: str = ""
+    kind: str = ""
+    state: str = ""
+    severity: str = ""
+    rule: str = ""
+    tool: str = ""
+    path: str = ""
+    sha: str = ""
+    branch: str = ""
+    url: str = ""
+    actor: str = ""
+
+
+class PolicyEdited(Event, frozen=True):
+    """The protection of a branch, or a rule set, was created, edited or removed."""
+
+    key_field = "policy"
+
+    policy: str
+    repository: str = ""
+    name: str = ""
+    action: str = ""
+    edited: list[str] = []
+    actor: str = ""
+
+
+class MeasurementReported(Event, frozen=True):
+    """A number that a job told: a metric, or a cost (``kind``)."""
+
+    key_field = "measurement"
+
+    measurement: str
+    kind: str = "metric"
+    name: str = ""
+    value: float | None = None
+    unit: str = ""
+    service: str = ""
+    environment: str = ""
+    tag: str = ""
+    change: str = ""
+
+
 class ClockTicked(Event, frozen=True):
     """Time passed while nothing happened; only the live receiver says so, once a minute."""
 
-    entity = "clock"
     key_field = "clock"
 
     clock: str = "clock"
@@ -352,6 +491,14 @@ RECORDS: dict[str, type[Event]] = {
     "verdict_given": VerdictGiven,
     "service_declared": ServiceDeclared,
     "clock_ticked": ClockTicked,
+    "review_requested": ReviewRequested,
+    "comment_posted": CommentPosted,
+    "queue_changed": QueueChanged,
+    "branch_pushed": BranchPushed,
+    "release_published": ReleasePublished,
+    "finding_reported": FindingReported,
+    "policy_edited": PolicyEdited,
+    "measurement_reported": MeasurementReported,
 }
 
 RECORD_OF: dict[type[Event], str] = {struct: record for record, struct in RECORDS.items()}

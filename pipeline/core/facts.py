@@ -43,6 +43,9 @@ class ChangeFact(Fact):
     paths: list[str]
     owners: list[str]
     labels: list[str]
+    emergency: str
+    incidents: list[str]
+    sections: list[str]
     reviews: int
     approvals: int
     change_requests: int

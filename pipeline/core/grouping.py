@@ -14,6 +14,9 @@ from pipeline.core.entities import Entity
 from pipeline.core.events import DeploymentFinished, DeploymentProgressed
 from pipeline.core.facts import DeploymentFact
 
+#: outcomes of deployments that never went live
+NOT_LIVE = frozenset({"failure", "cancelled"})
+
 #: the environment whose deployments reach customers
 PRODUCTION = "production"
 
@@ -194,7 +197,7 @@ class Group:
     @property
     def served(self) -> bool:
         """Whether this deployment ever went live."""
-        return self.lead.outcome != "failure"
+        return self.lead.outcome not in NOT_LIVE
 
 
 def _completed(reports: Sequence[Report]) -> Report:
@@ -248,7 +251,7 @@ def _same(group: list[Report], report: Report) -> bool:
     if any(
         member.source == report.source
         or (member.shared_id and report.shared_id and member.shared_id != report.shared_id)
-        or (member.outcome == "failure") != (report.outcome == "failure")
+        or (member.outcome in NOT_LIVE) != (report.outcome in NOT_LIVE)
         for member in group
     ):
         return False

@@ -175,10 +175,11 @@ class Incident:
         Verdicts on old incidents are dated alike; then the source's version, the moment of speaking, says.
         """
         found = [verdict for verdict in self.verdicts if verdict.verdict == kind]
-        return max(found, key=_spoken, default=None)
+        return max(found, key=spoken, default=None)
 
 
-def _spoken(verdict: VerdictGiven) -> tuple[int, int, int, str]:
+def spoken(verdict: VerdictGiven) -> tuple[int, int, int, str]:
+    """The order in which verdicts were given."""
     return verdict.time, verdict.source_version, verdict.sequence, verdict.id
 
 

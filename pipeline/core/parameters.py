@@ -1,7 +1,7 @@
 """The numbers that the core depends on: windows, bounds and the weights of the model.
 
 A set of parameters is a value: two workspaces with equal parameters and equal logs have equal rows.
-``MODEL_VERSION`` rises with every change that can alter a published probability.
+``MODEL_VERSION`` rises with every change that can alter a published probability or another derived column.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pipeline.core.events import MICROSECONDS
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 
 MINUTE = 60 * MICROSECONDS
 HOUR = 60 * MINUTE

@@ -47,6 +47,14 @@ TYPES: dict[str, str] = {
     "verdict_given": "dev.cdeventsx.aftermerge-verdict.given.0.1.0",
     "service_declared": "dev.cdeventsx.aftermerge-service.declared.0.1.0",
     "clock_ticked": "dev.cdeventsx.aftermerge-clock.ticked.0.1.0",
+    "review_requested": "dev.cdeventsx.aftermerge-review.requested.0.1.0",
+    "comment_posted": "dev.cdeventsx.aftermerge-comment.posted.0.1.0",
+    "queue_changed": "dev.cdeventsx.aftermerge-mergequeue.changed.0.1.0",
+    "branch_pushed": "dev.cdeventsx.aftermerge-branch.pushed.0.1.0",
+    "release_published": "dev.cdeventsx.aftermerge-release.published.0.1.0",
+    "finding_reported": "dev.cdeventsx.aftermerge-finding.reported.0.1.0",
+    "policy_edited": "dev.cdeventsx.aftermerge-policy.edited.0.1.0",
+    "measurement_reported": "dev.cdeventsx.aftermerge-measurement.reported.0.1.0",
 }
 
 ARTIFACT_PUBLISHED = "dev.cdevents.artifact.published.0.3.0"

@@ -11,7 +11,21 @@ from pipeline.core.entities import Entity
 from pipeline.core.events import ChangeMerged
 from pipeline.core.parameters import Risk
 from tests.strategies import wild_events
-from tests.worlds import Told, abandoned, at, back, checked, deployed, merged, opened, reviewed, sha
+from tests.worlds import (
+    Told,
+    abandoned,
+    asked,
+    at,
+    back,
+    checked,
+    commented,
+    deployed,
+    merged,
+    opened,
+    queued,
+    reviewed,
+    sha,
+)
 
 RISK = Risk()
 ME, OTHER, THIRD = "p:1", "p:2", "p:3"
@@ -46,6 +60,27 @@ def test_a_life_from_opening_to_production() -> None:
 def test_an_absent_field_never_wins() -> None:
     told = Told(opened("api#1", 1, title="Title", author=ME), merged("api#1", 2))
     assert (told.change("api#1").title, told.change("api#1").author) == ("Title", ME)
+
+
+def test_what_a_change_says_about_itself_is_kept() -> None:
+    told = Told(opened("api#1", 1, emergency="hotfix", incidents=["INC-12"], sections=["impact"]))
+    told.then(merged("api#1", 2))
+    change = told.change("api#1")
+    assert (change.emergency, change.incidents, change.sections) == ("hotfix", ["INC-12"], ["impact"])
+    told.then(merged("api#1", 2, sections=["impact", "runbook"], source_version=1))
+    assert told.change("api#1").sections == ["impact", "runbook"]
+    alone = Told(merged("api#2", 2, emergency="hotfix", incidents=["INC-12"], sections=["impact"]))
+    change = alone.change("api#2")
+    assert (change.emergency, change.incidents, change.sections) == ("hotfix", ["INC-12"], ["impact"])
+
+
+def test_what_is_said_around_a_change_is_listed_and_changes_nothing_else() -> None:
+    life = [opened("api#1", 1, title="Title"), merged("api#1", 4)]
+    around = [asked("api#1", 2, OTHER), commented("api#1", 5, OTHER), queued("api#1", 3, "entered")]
+    quiet, told = Told(*life).change("api#1"), Told(*around, *life).change("api#1")
+    assert told.events == [event.id for event in (life[0], around[0], around[2], life[1], around[1])]
+    assert told.updated_at == at(5)
+    assert msgspec.structs.replace(told, events=quiet.events, updated_at=quiet.updated_at) == quiet
 
 
 @given(wild_events("change_merged"))
@@ -143,3 +178,12 @@ def test_what_is_documentation() -> None:
     assert only_documentation(["docs/x.py"])
     assert only_documentation(["a/b.md"])
     assert not only_documentation(["src/docs.py"])
+
+
+def test_a_run_of_jobs_counts_only_where_its_jobs_are_not_told() -> None:
+    run = checked("acme/api", sha("api#1"), 2, "failure", name="CI", kind="workflow")
+    job = checked("acme/api", sha("api#1"), 2, "failure", name="unit")
+    told = Told(merged("api#1", 1), run)
+    assert (told.change("api#1").checks, told.change("api#1").failed_checks) == (1, 1)
+    told.then(job)
+    assert (told.change("api#1").checks, told.change("api#1").failed_checks) == (1, 1)

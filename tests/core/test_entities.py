@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pipeline.core.entities import Entity
-from tests.worlds import abandoned, at, back, merged, opened, reviewed
+from tests.worlds import abandoned, asked, at, back, merged, opened, queued, reviewed
 
 
 def test_the_same_telling_twice_changes_nothing() -> None:
@@ -39,6 +41,16 @@ def test_a_packed_entity_unpacks_by_itself() -> None:
     assert restored.newest_at == at(2)
 
 
+def test_bytes_of_before_an_event_had_more_fields_are_read() -> None:
+    event = merged("api#1", 2, title="Title")
+    entity = Entity(event.change)
+    entity.put(event)
+    (told,) = msgspec.msgpack.decode(entity.snapshot())
+    assert told[-3:] == ["", [], []]
+    older = msgspec.msgpack.encode([told[:-3]])
+    assert Entity.restore(event.change, older).events() == [event]
+
+
 def test_what_was_taken_back_is_kept_but_not_asserted() -> None:
     entity = Entity("acme/api#1")
     entity.put(back(merged("api#1", 1)))
@@ -49,11 +61,19 @@ def test_what_was_taken_back_is_kept_but_not_asserted() -> None:
 
 def test_at_one_instant_the_later_step_of_a_life_comes_later() -> None:
     entity = Entity("acme/api#1")
-    for event in (merged("api#1", 1), reviewed("api#1", 1, "p:1", "approved"), opened("api#1", 1)):
+    for event in (
+        merged("api#1", 1),
+        queued("api#1", 1, "merged"),
+        reviewed("api#1", 1, "p:1", "approved"),
+        asked("api#1", 1, "p:1"),
+        opened("api#1", 1),
+    ):
         entity.put(event)
     assert [type(event).__name__ for event in entity.events()] == [
         "ChangeOpened",
+        "ReviewRequested",
         "ReviewSubmitted",
+        "QueueChanged",
         "ChangeMerged",
     ]
     entity.put(abandoned("api#1", 1, sequence=-1))

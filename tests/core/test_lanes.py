@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from itertools import permutations
 
 from tests.worlds import Told, back, deployed, merged, sha
@@ -60,8 +62,9 @@ def test_what_was_rolled_back_and_goes_out_again_is_reinstated() -> None:
     assert told.deployment("again").transition == "reinstate"
 
 
-def test_a_failed_deployment_replaces_nothing() -> None:
-    told = Told(ONE, deployed("api", 2, tag="v2", outcome="failure"), THREE)
+@pytest.mark.parametrize("outcome", ["failure", "cancelled"])
+def test_a_failed_deployment_replaces_nothing(outcome: str) -> None:
+    told = Told(ONE, deployed("api", 2, tag="v2", outcome=outcome), THREE)
     assert told.deployment("api v2").transition == "failed"
     assert told.deployment("api v1").replaced_at == THREE.time
     assert told.deployment("api v3").previous == "api v1"

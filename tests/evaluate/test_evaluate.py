@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.appending import append_events
 from pipeline.codec import Codec
 from pipeline.core import events as e
 from pipeline.core.parameters import DAY, HOUR, MINUTE, MODELS, Parameters
 from pipeline.evaluate import ALL, LIVE, Judged, compare, evaluate, judge
 from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
-from pipeline.normalize import append_events
 from pipeline.sources.truths import Truth, encode_truth
-from tests.strategies.events import BEGINNING, envelope
+from tests.strategies.names import BEGINNING, envelope
 
 WORKSPACE = "acme"
 CODEC = Codec()

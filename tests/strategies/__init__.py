@@ -4,21 +4,19 @@
 worlds. ``delivered``, ``permuted``, ``duplicated``, ``batches``, ``tellings``: the same told otherwise.
 """
 
-from tests.strategies.events import (
+from tests.strategies.events import EVENTS, events, wild_events
+from tests.strategies.knobs import HORIZON, batches, delivered, duplicated, permuted, tellings
+from tests.strategies.names import (
     BEGINNING,
     DAY,
-    EVENTS,
     HOUR,
     MINUTE,
     PERSONS,
     STEP,
     envelope,
-    events,
     references,
     times,
-    wild_events,
 )
-from tests.strategies.knobs import HORIZON, batches, delivered, duplicated, permuted, tellings
 from tests.strategies.worlds import PLACES, SPAN, World, histories
 
 __all__ = [

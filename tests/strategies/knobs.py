@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from pipeline.core import events as e
-from tests.strategies.events import DAY, STEP
+from tests.strategies.names import DAY, STEP
 from tests.strategies.worlds import SPAN
 
 #: longer than any history with any delay

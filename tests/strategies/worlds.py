@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from pipeline.core import events as e
-from tests.strategies.events import (
+from tests.strategies.names import (
     BEGINNING,
     DAY,
     ENVIRONMENTS,
@@ -107,6 +107,8 @@ def change(world: World) -> None:
                 decision=decision,
                 commit_sha=request["head_sha"],
             )
+        if world.chance():
+            discussion(world, fields, request["head_sha"])
     else:
         fields |= {"change": f"{repository}@{sha}", "number": None}
     world.wait(30)
@@ -131,11 +133,23 @@ def change(world: World) -> None:
             files=1,
             paths=[f"{place.path}/app" if place.path else "app"],
             reverts=reverts,
+            emergency=world.one_of(("", "hotfix")),
         )
         world.changes.append(fields["change"])
         world.merged.setdefault(repository, []).append(sha)
         if world.chance():
             build(world, place, sha)
+
+
+def discussion(world: World, request: dict[str, Any], head_sha: str) -> None:
+    """What is said around a request: who was asked, what was remarked, where it stood in the queue."""
+    reviewer, asked, said, queued = world.one_of(PERSONS), world.now, world.later(6), world.later(40)
+    state = world.one_of(("entered", "removed"))
+    world.tell(e.ReviewRequested, "github", f"asks {reviewer}", asked, **request, reviewer=reviewer)
+    world.tell(
+        e.CommentPosted, "github", f"comment {said}", said, **request, author=reviewer, commit_sha=head_sha
+    )
+    world.tell(e.QueueChanged, "github", f"queue {state}", queued, **request, branch="main", state=state)
 
 
 def build(world: World, place: Place, sha: str) -> None:
@@ -319,6 +333,21 @@ def declaration(world: World) -> None:
     )
 
 
+def observation(world: World) -> None:
+    """What is kept as told and joined with nothing: a push, a release, a finding, a policy, a number."""
+    repository, now = world.one_of(PLACES).repository, world.now
+    struct, fields = world.one_of(
+        (
+            (e.BranchPushed, {"push": f"{repository} {now}", "repository": repository, "branch": "main"}),
+            (e.ReleasePublished, {"release": f"{repository} v1", "repository": repository, "tag": "v1"}),
+            (e.FindingReported, {"finding": f"{repository} code 1", "kind": "code", "state": "open"}),
+            (e.PolicyEdited, {"policy": f"{repository} main", "action": "edited", "edited": ["reviews"]}),
+            (e.MeasurementReported, {"measurement": "build cost", "kind": "cost", "value": 1.5}),
+        )
+    )
+    world.tell(struct, "github", f"told {now}", now, **fields)
+
+
 def tick(world: World) -> None:
     """The clock of a live receiver."""
     world.tell(e.ClockTicked, "clock", str(world.now), world.now, clock="clock")
@@ -327,6 +356,7 @@ def tick(world: World) -> None:
 #: the plainest first, since examples shrink towards it; what makes a history comes more often
 ACTIONS: tuple[Callable[[World], None], ...] = (
     tick,
+    observation,
     drift,
     burn,
     verdict,
