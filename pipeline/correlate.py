@@ -89,6 +89,18 @@ class Correlator:
         One thread folds while another writes the batch before; at most two batches are under way.
         Raises ``StoreUnavailable`` or ``LogUnavailable`` with nothing of the batch committed.
         """
+        summary = self.prepare(progress)
+        # what is folded is held for long and in no circles: searching it for garbage costs a fifth
+        with collector_held_off():
+            self.catch_up(summary, progress)
+        summary.behind_horizon = sum(
+            workspace.clock.behind_horizon - self._behind[name]
+            for name, workspace in self._workspaces.items()
+        )
+        return summary
+
+    def prepare(self, progress: ProgressCall | None = None) -> Summary:
+        """What comes first: rows of an older computation are made anew, parked records folded."""
         summary = Summary()
         for name in self._state.workspaces():
             if self._state.epoch(name).outdated(self._parameters) or not self._sink.holds_facts(name):
@@ -97,15 +109,15 @@ class Correlator:
             elif self._state.parked(name):
                 self._open(name)
                 summary.folded += self._refold(name)
+        return summary
+
+    def catch_up(self, summary: Summary, progress: ProgressCall | None = None) -> None:
+        """Fold and write what came since; ``prepare`` was called before. Counts into ``summary``."""
         start = offset = self._log.committed(GROUP, EVENTS, PARTITION)
         end = self._log.end(EVENTS, PARTITION)
         # a short log, too, is folded and written side by side
         size = min(self._batch_events, max(BATCH_EVENTS_MIN, (end - start) // BATCHES_MIN))
-        # what is folded is held for long and in no circles: searching it for garbage costs a fifth
-        with (
-            collector_held_off(),
-            ThreadPoolExecutor(max_workers=1, thread_name_prefix="sink") as writer,
-        ):
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sink") as writer:
             batches = 0
             pending: Future[int] | None = None
             try:
@@ -115,6 +127,7 @@ class Correlator:
                         break
                     offset = records[-1].offset + 1
                     batch = self._fold(records, offset, summary)
+                    records = []  # not beside those of the next read
                     batches += 1
                     if batches % COLLECTED_AFTER_BATCHES == 0:
                         gc.collect()
@@ -127,11 +140,17 @@ class Correlator:
                 if pending is not None:
                     summary.rows += pending.result()
         self._sink.write_dead_letters(self._log)
-        summary.behind_horizon = sum(
-            workspace.clock.behind_horizon - self._behind[name]
-            for name, workspace in self._workspaces.items()
-        )
-        return summary
+
+    def behind_horizon(self, name: str) -> int:
+        """How many events of a workspace, since it was opened here, were too old: a rebuild applies them."""
+        workspace = self._workspaces.get(name)
+        return 0 if workspace is None else workspace.clock.behind_horizon - self._behind.get(name, 0)
+
+    def forget(self) -> None:
+        """Let go of what was folded and not written: the next batch begins with what was committed."""
+        self._workspaces.clear()
+        self._behind.clear()
+        self._state = State(self._log)
 
     def _fold(self, records: list[Record], end: int, summary: Summary) -> _Batch:
         batch = _Batch(end, [], [], [], [])
@@ -161,10 +180,14 @@ class Correlator:
     def _write(self, batch: _Batch) -> int:
         """Rows first, then state and offset in one transaction."""
         count = 0
-        for name, columns in batch.columns:
-            self._sink.write_events(name, columns)
+        # what is written is let go at once: meanwhile another batch is being folded
+        batch.columns.reverse()
+        while batch.columns:
+            self._sink.write_events(*batch.columns.pop())
         for name, version, tables in batch.facts:
-            count += self._sink.write_facts(name, version, tables)
+            tables.reverse()
+            while tables:
+                count += self._sink.write_facts(name, version, [tables.pop()])
         appended = [(STATE, PARTITION, batch.state)]
         if batch.letters:
             appended.append((DEAD_LETTERS, PARTITION, batch.letters))

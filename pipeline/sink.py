@@ -9,8 +9,7 @@ from pipeline.core.facts import TABLES, Fact
 from pipeline.dead_letters import TOPIC as DEAD_LETTERS
 from pipeline.dead_letters import read_letters
 from pipeline.log.protocol import Log
-from pipeline.store import DeadLetter as DeadLetterRow
-from pipeline.store import Store
+from pipeline.store import DeadLetterRow, Store
 
 GROUP = "sink"
 LETTERS_MAX = 10_000

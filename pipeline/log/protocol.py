@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+#: a read ends with the record that takes its values to this many bytes
+READ_BYTES_MAX = 64 << 20
+
 
 class Record(NamedTuple):
     """One record as it was read: its offset inside its partition, its key and its bytes."""
@@ -58,11 +61,21 @@ class Log(Protocol):
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Up to ``limit`` records with an offset of at least ``offset``, in order of offset.
 
-        Never blocks: an empty list means that nothing has been appended yet.
+        No more follow once they hold ``READ_BYTES_MAX`` bytes. Never blocks: an empty list means that
+        nothing has been appended yet.
         """
 
     def end(self, topic: str, partition: int) -> int:
         """The offset that the next appended record will get."""
+
+    def begin(self, topic: str, partition: int) -> int:
+        """The offset of the first record that is still kept; the end when none is."""
+
+    def trim(self, topic: str, partition: int, offset: int) -> int:
+        """Drop every record before an offset, for good; returns how many that were.
+
+        What lies behind the end is not there to be dropped. Raises ``ValueError`` for a compacted topic.
+        """
 
     def latest(self, topic: str, partition: int) -> dict[bytes, bytes]:
         """The live value of every key of a compacted topic."""

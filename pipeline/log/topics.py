@@ -3,4 +3,11 @@
 from __future__ import annotations
 
 #: topic -> whether it is compacted; all of them have one partition in the embedded log
-TOPICS = {"events": False, "state": True, "dead_letters": False, "truths": True}
+TOPICS = {
+    "received": False,
+    "events": False,
+    "state": True,
+    "dead_letters": False,
+    "unused": True,
+    "truths": True,
+}

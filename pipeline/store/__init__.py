@@ -28,6 +28,7 @@ from pipeline.store.columns import (
 )
 from pipeline.store.connection import Connection, connect
 from pipeline.store.errors import InvalidQuery, MigrationRefused, StoreHeld, StoreUnavailable, translated
+from pipeline.store.memory import FreedMemory
 from pipeline.store.migrations import (
     STATUS_TABLE,
     is_ours,
@@ -40,7 +41,7 @@ from pipeline.store.reading import refuse_writing
 
 __all__ = [
     "BATCH_ROWS_MAX",
-    "DeadLetter",
+    "DeadLetterRow",
     "InvalidQuery",
     "MigrationRefused",
     "Result",
@@ -51,8 +52,7 @@ __all__ = [
 
 #: With 1 (the engine's default) each insert is merged row by row in memory, which takes four times as
 #: long; queries use FINAL, so they see the same rows either way.
-_INSERT_SETTINGS = {"optimize_on_insert": 0, "async_insert": 0}
-
+_INSERT_SETTINGS = {"optimize_on_insert": 0, "async_insert": 0, "max_threads": 1, "max_insert_threads": 1}
 
 _FORMAT = re.compile(r"\bFORMAT\s+[A-Za-z]\w*\s*$", re.IGNORECASE)
 
@@ -65,8 +65,8 @@ class Result(NamedTuple):
     rows: list[tuple[object, ...]]
 
 
-class DeadLetter(NamedTuple):
-    """One message that could not be read or folded; ``failed_at`` is in microseconds UTC.
+class DeadLetterRow(NamedTuple):
+    """A row of the table ``dead_letters``; ``failed_at`` is in microseconds UTC.
 
     ``partition`` and ``offset`` are -1 where the place has none; for a file the offset is its line.
     """
@@ -101,6 +101,7 @@ class Store:
     def __init__(self, connection: Connection, database: str) -> None:
         self._connection = connection
         self._database = database
+        self._freed = FreedMemory(connection.writer if connection.embedded else None)
         self.place = connection.place
         with translated(self.place, f"create the database {database}"):
             # Atomic by name: the embedded engine's own default database can't exchange tables
@@ -190,14 +191,12 @@ class Store:
         for block in events_to_arrow(record, workspace, batch):
             self._insert(f"events_{record}", block)
 
-    def insert_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
+    def insert_dead_letters(self, letters: Iterable[DeadLetterRow]) -> None:
         """Keep messages that could not be read, with their bytes, reason and coordinates."""
         rows = list(letters)
         for start in range(0, len(rows), BATCH_ROWS_MAX):
             columns = zip(*rows[start : start + BATCH_ROWS_MAX], strict=True)
-            arrays = [
-                pa.array(column, field.type) for column, field in zip(columns, _DEAD_LETTERS, strict=True)
-            ]
+            arrays = [pa.array(*typed) for typed in zip(columns, _DEAD_LETTERS.types, strict=True)]
             self._insert("dead_letters", pa.Table.from_arrays(arrays, schema=_DEAD_LETTERS))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
@@ -281,6 +280,7 @@ class Store:
             self._connection.writer.insert_arrow(
                 table, block, database=self._database, settings=dict(_INSERT_SETTINGS)
             )
+            self._freed.inserted(block.nbytes)
 
     def _command(self, statement: str, action: str) -> None:
         with translated(self.place, action):

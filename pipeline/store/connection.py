@@ -7,6 +7,7 @@ code path. Two clients, because a query may then run while an insert does.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 from pathlib import Path
@@ -14,15 +15,24 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver._chdbclient import build_connection_string
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.store.errors import StoreHeld, StoreUnavailable, short_message
+from pipeline.store.errors import StoreHeld, StoreUnavailable, outage_reason, short_message
 
 CONNECT_SECONDS_MAX = 10
 REQUEST_SECONDS_MAX = 300
 
+# The driver logs what it then raises: without a handler of its own that would go to stderr a second time.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
+
 _SCHEMES = {"http": "http", "https": "https", "clickhouse": "http", "clickhouses": "https"}
+#: limits and roles of the embedded engine, which it reads when the first client of the process opens it
+_OPTIONS = {
+    "config-file": str(Path(__file__).with_name("engine.xml")),
+    "users_config": str(Path(__file__).with_name("users.xml")),
+}
 _PID = re.compile(r"^PID: (\d+)", re.MULTILINE)
 
 
@@ -32,6 +42,8 @@ class Connection(NamedTuple):
     place: str
     writer: Client
     reader: Client
+    #: whether the engine runs in this process
+    embedded: bool
 
 
 def connect(dsn: str) -> Connection:
@@ -68,9 +80,15 @@ def _embedded(directory: Path) -> Connection:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _refuse_if_held(directory)
-        writer = clickhouse_connect.get_client(interface="chdb", path=place, tz_mode="aware")
-        reader = clickhouse_connect.get_client(
-            interface="chdb", path=place, tz_mode="aware", settings={"readonly": 2}
+        writer, reader = (
+            clickhouse_connect.get_client(
+                interface="chdb",
+                path=place,
+                tz_mode="aware",
+                settings=settings,
+                chdb_options=_OPTIONS,
+            )
+            for settings in ({}, {"readonly": 2})
         )
     except OSError as error:
         raise StoreUnavailable(f"cannot open the store in {place}: {error.strerror or error}") from error
@@ -79,7 +97,12 @@ def _embedded(directory: Path) -> Connection:
             f"cannot open the store in {place}: {short_message(error)};"
             " one process can open one embedded store at a time, and its disk must be writable"
         ) from error
-    return Connection(place, writer, reader)
+    return Connection(place, writer, reader, embedded=True)
+
+
+def engine_address(place: str) -> str:
+    """What the engine's own connections in this process are opened with: the same as the clients'."""
+    return build_connection_string(place, _OPTIONS)
 
 
 def _refuse_if_held(directory: Path) -> None:
@@ -130,9 +153,9 @@ def _server(dsn: str) -> Connection:
         )
 
     try:
-        return Connection(place, client({}), client({"readonly": 2}))
+        return Connection(place, client({}), client({"readonly": 2}), embedded=False)
     except (ClickHouseError, OSError) as error:
         raise StoreUnavailable(
-            f"no ClickHouse answers at {place}: {short_message(error)};"
+            f"no ClickHouse answers at {place}: {outage_reason(error)};"
             " check that it runs and that address, user and password are right"
         ) from error

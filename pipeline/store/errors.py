@@ -56,6 +56,10 @@ _OUTAGES = {
     516: "the user or the password is wrong",
 }
 
+#: what the driver puts around the words of a server
+_WRAPPED = re.compile(
+    r"^Received ClickHouse exception, code: \d+, server response: (.*?)(?: \(for url [^()]*\))?$", re.DOTALL
+)
 _PREFIX = re.compile(r"^(?:Code: \d+\. )?(?:DB::Exception: )+")
 _VERSION = re.compile(r"\s*\(version [^)]*\)")
 _NAME = re.compile(r"\s*\([A-Z][A-Z0-9_]+\)\.?\s*$")
@@ -65,13 +69,28 @@ _EXPECTED = re.compile(r"\.?\s*Expected one of:.*$", re.DOTALL)
 
 def short_message(error: BaseException) -> str:
     """The engine's message in one line: no code, no version, no list of every possible token."""
-    text = str(error).split("Stack trace:")[0]
+    text = _WRAPPED.sub(r"\1", str(error)).split("Stack trace:")[0]
     text = _FORMAT_CLAUSE.sub("", _VERSION.sub("", text))
     text = _EXPECTED.sub("", text)
     before = ""
     while before != text:  # the embedded engine nests its prefixes and names
         before, text = text, _NAME.sub("", _PREFIX.sub("", text.strip()))
     return " ".join(text.split())[:_MESSAGE_CHARACTERS_MAX]
+
+
+def outage_reason(error: BaseException) -> str:
+    """Why a server can't be reached, as the system says it (``Connection refused``).
+
+    The driver wraps that three times, with addresses and request ids; it is the innermost error. What
+    the server itself answered comes in the engine's own words.
+    """
+    inner: BaseException | None = error
+    reason = ""
+    while inner is not None:
+        if isinstance(inner, OSError):
+            reason = inner.strerror or str(inner)
+        inner = inner.__cause__ or inner.__context__
+    return reason or short_message(error)
 
 
 @contextmanager
@@ -86,7 +105,8 @@ def translated(place: str, action: str) -> Iterator[None]:
         code = getattr(error, "code", None)
         if code in _OUTAGES or (code is None and isinstance(error, OperationalError)) or _is_full(error):
             why = _OUTAGES.get(code, "") if code is not None else ""
-            detail = "; ".join(part for part in (why, short_message(error)) if part)
+            said = outage_reason(error) if code is None else short_message(error)
+            detail = "; ".join(part for part in (why, said) if part)
             raise StoreUnavailable(f"cannot {action} at {place}: {detail}") from error
         raise InvalidQuery(short_message(error)) from error
     except OSError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.log.protocol import Log, NewRecord
+from pipeline.log.protocol import READ_BYTES_MAX, Log, NewRecord
 
 Opener = Callable[[], Log]
 
@@ -68,6 +68,14 @@ class LogContract:
             offset = batch[-1].offset + 1
         assert found == [value for number in range(7) for value in (b"%d" % number, b"%d'" % number)]
 
+    def test_a_read_ends_when_it_holds_enough_bytes(self, log: Log) -> None:
+        log.create_topic("received")
+        half = bytes(READ_BYTES_MAX // 2)
+        for number in range(3):
+            log.append("received", 0, new(half + b"%d" % number))
+        assert [value[-1:] for value in values(log, "received")] == [b"0", b"1"]
+        assert [value[-1:] for value in values(log, "received", offset=2)] == [b"2"]
+
     def test_reading_nothing_does_not_wait(self, log: Log) -> None:
         log.create_topic("events")
         assert log.read("events", 0, 0, 10) == []
@@ -76,6 +84,38 @@ class LogContract:
         assert log.read("events", 0, log.end("events", 0), 10) == []
         assert log.read("events", 0, 10**15, 10) == []
         assert log.read("events", 0, 0, 0) == []
+
+    def test_what_was_trimmed_is_gone_and_offsets_go_on(self, opener: Opener) -> None:
+        with closing(opener()) as log:
+            log.create_topic("received")
+            assert log.begin("received", 0) == log.end("received", 0) == 0
+            offsets = [log.append("received", 0, new(b"%d" % number)) for number in range(6)]
+            log.commit("normalize", "received", 0, offsets[2])
+            assert log.trim("received", 0, offsets[4]) == 4
+            assert log.begin("received", 0) == offsets[4]
+            assert log.trim("received", 0, offsets[4]) == 0
+            assert log.trim("received", 0, -5) == 0
+        with closing(opener()) as log:
+            assert values(log, "received") == [b"4", b"5"]
+            assert values(log, "received", offset=offsets[2]) == [b"4", b"5"]
+            assert log.committed("normalize", "received", 0) == offsets[2]
+            end = log.end("received", 0)
+            assert log.trim("received", 0, 10**11) == 2
+            assert (log.begin("received", 0), log.end("received", 0)) == (end, end)
+            assert log.append("received", 0, new(b"6")) >= end
+            assert values(log, "received") == [b"6"]
+
+    def test_trimming_touches_no_other_partition_and_no_compacted_topic(self, log: Log) -> None:
+        log.create_topic("received", partitions=2)
+        log.create_topic("state", compacted=True)
+        log.append("received", 0, new(b"a"))
+        log.append("received", 1, new(b"b"))
+        log.append("state", 0, new(b"c"))
+        assert log.trim("received", 1, log.end("received", 1)) == 1
+        assert values(log, "received", 0) == [b"a"]
+        with pytest.raises(ValueError, match="state"):
+            log.trim("state", 0, 1)
+        assert values(log, "state") == [b"c"]
 
     def test_an_empty_batch_changes_nothing(self, log: Log) -> None:
         log.create_topic("events")

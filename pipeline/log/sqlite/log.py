@@ -18,31 +18,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
-from pipeline.log.protocol import LogCorrupt, LogUnavailable, NewRecord, Record
+from pipeline.log.protocol import READ_BYTES_MAX, LogCorrupt, LogUnavailable, NewRecord, Record
 from pipeline.log.sqlite.file import connect, hold, make_tables, translated
-from pipeline.log.sqlite.packed import append_packed, read_packed
+from pipeline.log.sqlite.packed import read_packed
+from pipeline.log.sqlite.streams import OFFSET_BITS, Stream, append, end, first_gap, settings
 
-#: Offsets take the low bits of a position: 10^12 records a partition, 8 million partitions a file.
-OFFSET_BITS = 40
-
-
-class _Stream(NamedTuple):
-    """One partition of one topic: its number, and the table that its records are in."""
-
-    number: int
-    compacted: bool
-
-    @property
-    def base(self) -> int:
-        """The position of offset 0."""
-        return self.number << OFFSET_BITS
-
-    @property
-    def limit(self) -> int:
-        """The position behind every offset of the stream."""
-        return self.base + (1 << OFFSET_BITS)
+#: records that one transaction drops at most
+TRIMMED_RECORDS_MAX = 1_000
 
 
 class SqliteLog:
@@ -58,7 +41,7 @@ class SqliteLog:
         self._process = os.getpid()
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
-        self._streams: dict[tuple[str, int], _Stream] = {}
+        self._streams: dict[tuple[str, int], Stream] = {}
         self._topics: dict[str, tuple[int, bool]] = {}
         self._closed = False
         self._held = hold(path)
@@ -88,8 +71,8 @@ class SqliteLog:
             if known is not None:
                 if known != (partitions, compacted):
                     raise ValueError(
-                        f"topic {topic!r} in {self._path} has {_settings(*known)}, not"
-                        f" {_settings(partitions, compacted)}: use those, or another topic"
+                        f"topic {topic!r} in {self._path} has {settings(*known)}, not"
+                        f" {settings(partitions, compacted)}: use those, or another topic"
                     )
                 return
             writer.execute("INSERT INTO topics VALUES (?, ?, ?)", (topic, partitions, compacted))
@@ -112,7 +95,7 @@ class SqliteLog:
         """Append a batch as one transaction; see ``Log.append``."""
         stream = self._stream(topic, partition)
         with self._transaction() as writer:
-            return _append(writer, stream, records)
+            return append(writer, stream, records)
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Up to ``limit`` records from an offset on; see ``Log.read``."""
@@ -124,14 +107,18 @@ class SqliteLog:
             if stream.compacted:
                 survivors = read_packed(reader, stream.base, stream.limit)
                 return [record for record in survivors if record.offset >= offset][:limit]
-            rows = reader.execute(
+            records, bytes_read = [], 0
+            for row in reader.execute(
                 "SELECT position - ?, key, value FROM plain"
                 " WHERE position >= ? AND position < ? ORDER BY position LIMIT ?",
                 (stream.base, stream.base + offset, stream.limit, limit),
-            ).fetchall()
-        records = list(map(Record._make, rows))
+            ):
+                records.append(Record._make(row))
+                bytes_read += len(row[2])
+                if bytes_read >= READ_BYTES_MAX:
+                    break
         if records and records[-1].offset - records[0].offset >= len(records):
-            missing = _first_gap(records)
+            missing = first_gap(records)
             raise LogCorrupt(
                 f"{self._path}: topic {topic!r}, partition {partition} has lost its record at"
                 f" offset {missing}: restore the file from a backup"
@@ -142,7 +129,40 @@ class SqliteLog:
         """The offset of the next record; see ``Log.end``."""
         stream = self._stream(topic, partition)
         with self._reading() as reader:
-            return _end(reader, stream)
+            return end(reader, stream)
+
+    def begin(self, topic: str, partition: int) -> int:
+        """The offset of the first record that is kept; see ``Log.begin``."""
+        stream = self._stream(topic, partition)
+        table = "packed" if stream.compacted else "plain"
+        with self._reading() as reader:
+            row = reader.execute(
+                f"SELECT min(position) FROM {table} WHERE position >= ? AND position < ?",
+                (stream.base, stream.limit),
+            ).fetchone()
+            return int(row[0]) - stream.base if row[0] is not None else end(reader, stream)
+
+    def trim(self, topic: str, partition: int, offset: int) -> int:
+        """Drop the records before an offset; their room in the file is used again. See ``Log.trim``."""
+        stream = self._stream(topic, partition)
+        if stream.compacted:
+            raise ValueError(f"topic {topic!r} is compacted: delete a key by an empty value instead")
+        limit = stream.base + max(0, min(offset, 1 << OFFSET_BITS))
+        count = 0
+        while True:
+            with self._transaction() as writer:
+                first = writer.execute(
+                    "SELECT min(position) FROM plain WHERE position >= ? AND position < ?",
+                    (stream.base, limit),
+                ).fetchone()[0]
+                if first is None:
+                    return count
+                # a few at a time: whoever wants to append meanwhile waits for milliseconds
+                until = min(limit, int(first) + TRIMMED_RECORDS_MAX)
+                done = writer.execute(
+                    "DELETE FROM plain WHERE position >= ? AND position < ?", (first, until)
+                )
+                count += done.rowcount
 
     def latest(self, topic: str, partition: int) -> dict[bytes, bytes]:
         """The live value of every key; ``ValueError`` for a topic that isn't compacted."""
@@ -180,7 +200,7 @@ class SqliteLog:
         targets = [(self._stream(name, number), records) for name, number, records in appended]
         with self._transaction() as writer:
             for target, records in targets:
-                _append(writer, target, records)
+                append(writer, target, records)
             writer.execute(
                 "INSERT OR REPLACE INTO committed VALUES (?, ?, ?)", (group, stream.number, offset)
             )
@@ -200,7 +220,7 @@ class SqliteLog:
 
     # how
 
-    def _stream(self, topic: str, partition: int) -> _Stream:
+    def _stream(self, topic: str, partition: int) -> Stream:
         stream = self._streams.get((topic, partition))
         if stream is None:
             raise KeyError(f"topic {topic!r} has {self.partitions(topic)} partitions, no {partition}")
@@ -211,7 +231,7 @@ class SqliteLog:
         topics = {topic: (partitions, bool(compacted)) for topic, partitions, compacted in rows}
         streams = self._writer.execute('SELECT topic, "partition", stream FROM streams').fetchall()
         self._streams = {
-            (topic, partition): _Stream(number, topics[topic][1]) for topic, partition, number in streams
+            (topic, partition): Stream(number, topics[topic][1]) for topic, partition, number in streams
         }
         self._topics = topics
 
@@ -245,34 +265,3 @@ class SqliteLog:
         with self._read_lock, translated(self._path, "read"):
             self._refuse_misuse()
             yield self._reader
-
-
-def _settings(partitions: int, compacted: bool) -> str:
-    return f"{partitions} partitions and is {'compacted' if compacted else 'plain'}"
-
-
-def _end(connection: sqlite3.Connection, stream: _Stream) -> int:
-    row = connection.execute('SELECT "end" FROM streams WHERE stream = ?', (stream.number,)).fetchone()
-    return int(row[0])
-
-
-def _append(writer: sqlite3.Connection, stream: _Stream, records: Sequence[NewRecord]) -> int:
-    first = _end(writer, stream)
-    if not records:
-        return first
-    start = stream.base + first
-    if stream.compacted:
-        append_packed(writer, stream.base, stream.limit, first, records)
-    else:
-        writer.executemany(
-            "INSERT INTO plain VALUES (?, ?, ?)",
-            ((position, key, value) for position, (key, value) in enumerate(records, start)),
-        )
-    writer.execute('UPDATE streams SET "end" = ? WHERE stream = ?', (first + len(records), stream.number))
-    return first
-
-
-def _first_gap(records: list[Record]) -> int:
-    return next(
-        expected for expected, record in enumerate(records, records[0].offset) if record.offset != expected
-    )

@@ -48,9 +48,10 @@ def append_packed(
 def read_packed(connection: sqlite3.Connection, base: int, end: int) -> list[Record]:
     """The newest record of every key that was not deleted, in order of offset."""
     newest: dict[bytes, _Packed] = {}
+    # one row at a time: what was overwritten since is never held beside what lives
     for (value,) in connection.execute(
         "SELECT value FROM packed WHERE position >= ? AND position < ? ORDER BY position", (base, end)
-    ).fetchall():
+    ):
         for record in _decode(value):
             newest[record[1]] = record
     return sorted(Record._make(record) for record in newest.values() if record[2])
