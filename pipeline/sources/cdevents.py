@@ -26,9 +26,44 @@ from pipeline.sources.times import instant, rfc3339
 #: stands where CDEvents requires an identifier and we know none
 UNKNOWN = "unknown"
 
+#: the words of CDEvents 0.4 and 0.5 that tell nothing Aftermerge joins: known, counted and passed over
+UNUSED = frozenset(
+    f"{subject}.{predicate}"
+    for subject, predicates in {
+        "pipelinerun": "queued started finished",
+        "taskrun": "started",
+        "repository": "created modified deleted",
+        "branch": "created deleted",
+        "build": "queued started finished",
+        "testcaserun": "queued started finished skipped",
+        "testsuiterun": "queued started finished",
+        "testoutput": "published",
+        "artifact": "signed downloaded deleted",
+        "environment": "created modified deleted",
+        "service": "removed published",
+        "ticket": "created updated closed",
+    }.items()
+    for predicate in predicates.split()
+)
+
+_TYPE = re.compile(r"dev\.cdevents\.(?P<word>[a-z]+\.[a-z]+)\.[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?")
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LAST_NUMBER = re.compile(r"(?:^|.*[/#!])(\d{1,18})")
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^/]+/", re.IGNORECASE)
+
+
+class UnusedEvent(e.InvalidEvent):
+    """A word of CDEvents that nothing is made of: no event of ours, and no mistake of its producer."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(f"{word}: a CDEvents type that nothing is made of")
+        self.word = word
+
+
+def unused_word(cloudevents_type: str) -> str:
+    """``pipelinerun.started`` for a type that is known and not used, whatever its version; else ""."""
+    match = _TYPE.fullmatch(cloudevents_type)
+    return match["word"] if match and match["word"] in UNUSED else ""
 
 
 class Reference(msgspec.Struct, frozen=True):

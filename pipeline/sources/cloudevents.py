@@ -23,7 +23,7 @@ import msgspec
 
 from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
 from pipeline.core.vocabulary import CDEVENTS_VERSION, type_of, word_of
-from pipeline.sources.cdevents import FOREIGN, Heard, Subject, content_of
+from pipeline.sources.cdevents import FOREIGN, Heard, Subject, UnusedEvent, content_of, unused_word
 from pipeline.sources.lines import LINE_BYTES_MAX
 from pipeline.sources.times import micros, rfc3339
 
@@ -41,6 +41,7 @@ _Integer = Annotated[int, msgspec.Meta(ge=-_INT64_MAX - 1, le=_INT64_MAX)]
 _EDGE_TYPES: dict[Any, Any] = {int: _Integer, int | None: _Integer | None}
 _ENVELOPE = Event.__struct_fields__
 _PERSONS = frozenset({"author", "merged_by", "reviewer", "actor", "by"})
+_PERSON_LISTS = frozenset({"responders"})
 
 
 class _Envelope(msgspec.Struct):
@@ -72,6 +73,7 @@ class _Form(NamedTuple):
     decoder: msgspec.json.Decoder[Any]
     times: tuple[tuple[int, str], ...]
     persons: tuple[int, ...]
+    person_lists: tuple[int, ...]
     owners: int | None
     defaults: dict[str, Any]
 
@@ -97,6 +99,7 @@ def _form(struct: type[Event]) -> _Form:
         decoder=msgspec.json.Decoder(data),
         times=tuple((place, name) for place, name in enumerate(names) if name.endswith("_at")),
         persons=tuple(place for place, name in enumerate(names) if name in _PERSONS),
+        person_lists=tuple(place for place, name in enumerate(names) if name in _PERSON_LISTS),
         owners=names.index("owners") if "owners" in names else None,
         defaults=defaults,
     )
@@ -118,7 +121,10 @@ def parse(line: bytes, *, person_token: PersonToken) -> list[Event]:
 
 
 def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
-    """The workspace that a line names (``""`` if none) and its event; raises as ``parse`` does."""
+    """The workspace that a line names (``""`` if none) and its event.
+
+    Raises as ``parse`` does; ``UnusedEvent`` for what is a good CDEvent that nothing is made of.
+    """
     if len(line) > LINE_BYTES_MAX:
         raise InvalidEvent(f"the line is longer than {LINE_BYTES_MAX} bytes")
     try:
@@ -129,7 +135,12 @@ def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
         raise InvalidEvent(f"specversion: {envelope.specversion[:20]!r}, this reads CloudEvents '1.0'")
     if not envelope.datacontenttype.partition(";")[0].endswith("json"):
         raise InvalidEvent(f"datacontenttype: {envelope.datacontenttype[:80]!r} is not JSON")
-    word = word_of(envelope.type)
+    try:
+        word = word_of(envelope.type)
+    except InvalidEvent:
+        if unused := unused_word(envelope.type):
+            raise UnusedEvent(unused) from None
+        raise
     form = _FORMS[word.record]
     try:
         custom = form.decoder.decode(envelope.data).customData
@@ -144,6 +155,8 @@ def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
             values[place] = micros(values[place], f"data.customData.aftermerge.{name}")
     for place in form.persons:
         values[place] = _token(values[place], person_token)
+    for place in form.person_lists:
+        values[place] = [_token(person, person_token) for person in values[place]]
     if form.owners is not None and values[form.owners]:
         values[form.owners] = [_owner(owner, person_token) for owner in values[form.owners]]
     return envelope.workspace, form.struct(*_head(envelope), envelope.subject, *values)

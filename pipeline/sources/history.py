@@ -37,7 +37,7 @@ from pipeline.sources.history_records import (
     read_record,
 )
 from pipeline.sources.history_reviews import request_events, review_event
-from pipeline.sources.lines import DEAD_LETTERS_MAX, LINE_BYTES_MAX, DeadLetter, UnreadableFile
+from pipeline.sources.lines import LINE_BYTES_MAX, UNREADABLE_LINES_MAX, UnreadableFile, UnreadableLine
 from pipeline.sources.times import instant, micros
 from pipeline.sources.truths import Truth
 
@@ -89,9 +89,10 @@ class History:
     """A history being read: iterate over it for its events; the rest is complete afterwards.
 
     Events come in the order of the lines, except that a revert's incident lies before its line.
-    ``lines`` (number and bytes of each) is gone through twice. A line that can't be read becomes a dead
-    letter and the lines around it stay; raises ``InvalidEvent`` after ``DEAD_LETTERS_MAX`` of them. A file
-    that is damaged raises ``UnreadableFile`` after the events of its good lines.
+    ``lines`` (number and bytes of each) is gone through twice. A line that can't be read is kept apart in
+    ``unreadable`` and the lines around it stay; so is one with an event for which ``refuse`` gives a
+    reason. Raises ``InvalidEvent`` after ``UNREADABLE_LINES_MAX`` of them. A file that is damaged raises
+    ``UnreadableFile`` after the events of its good lines.
     """
 
     def __init__(
@@ -99,20 +100,22 @@ class History:
         lines: Iterable[tuple[int, bytes]],
         options: HistoryOptions,
         person_token: Callable[[str], str],
+        refuse: Callable[[e.Event], str] = lambda event: "",
     ) -> None:
         if iter(lines) is lines:
             raise TypeError("the lines of a history are gone through twice: pass a list or a LinesFile")
         self.truths: list[Truth] = []
-        self.dead_letters: list[DeadLetter] = []
+        self.unreadable: list[UnreadableLine] = []
         self.report = HistoryReport()
         self._lines = lines
         self._options = options
         self._person = person_token
+        self._refuse = refuse
         self._survey = Survey()
 
     def __iter__(self) -> Iterator[e.Event]:
         self.truths.clear()
-        self.dead_letters.clear()
+        self.unreadable.clear()
         self._survey = Survey()
         # what can't be read is met again below, after the events of the good lines before it
         with suppress(UnreadableFile):
@@ -128,6 +131,8 @@ class History:
             try:
                 record = read_record(line)
                 events = list(self._events(record))
+                if reason := next(filter(None, map(self._refuse, events)), ""):
+                    raise e.InvalidEvent(reason)
             except e.InvalidEvent as error:
                 self._bury(number, line, error)
                 continue
@@ -140,11 +145,11 @@ class History:
 
     def _bury(self, number: int, line: bytes, error: e.InvalidEvent) -> None:
         self.report.unreadable += 1
-        if len(self.dead_letters) >= DEAD_LETTERS_MAX:
+        if len(self.unreadable) >= UNREADABLE_LINES_MAX:
             raise e.InvalidEvent(
-                f"line {number}: {error}; more than {DEAD_LETTERS_MAX} bad lines: is this a history?"
+                f"line {number}: {error}; more than {UNREADABLE_LINES_MAX} bad lines: is this a history?"
             )
-        self.dead_letters.append(DeadLetter(number, str(error), line[:LINE_BYTES_MAX]))
+        self.unreadable.append(UnreadableLine(number, str(error), line[:LINE_BYTES_MAX]))
 
     def _span(self, time: int) -> None:
         report = self.report
@@ -289,8 +294,5 @@ class History:
         )
 
 
-def parse_history(
-    lines: Iterable[tuple[int, bytes]], options: HistoryOptions, person_token: Callable[[str], str]
-) -> History:
-    """Read a history: iterate over the result for its events, then look at its other members."""
-    return History(lines, options, person_token)
+#: reads a history: iterate over the result for its events, then look at its other members
+parse_history = History

@@ -10,14 +10,17 @@ from typing import BinaryIO, NamedTuple, cast
 
 LINE_BYTES_MAX = 1 << 20
 #: a file with more bad lines than this is not what the user thinks it is
-DEAD_LETTERS_MAX = 10_000
+UNREADABLE_LINES_MAX = 10_000
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-class DeadLetter(NamedTuple):
-    """A line that could not be read: its number (from 1), why, and its bytes (cut at the maximum)."""
+class UnreadableLine(NamedTuple):
+    """A line that can't be taken in: its number (from 1), why, and its bytes (cut at the maximum).
 
-    line: int
+    The step that reads the file keeps it as a dead letter, with the file's name and the workspace.
+    """
+
+    number: int
     reason: str
     value: bytes
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.core import events as e
 from pipeline.core.vocabulary import FURTHER_TYPES, SERVICE_UPGRADED, TYPES, type_of, word_of
-from pipeline.sources.cdevents import deploy_of
+from pipeline.sources.cdevents import UNUSED, UnusedEvent, deploy_of
 from pipeline.sources.cloudevents import parse, parse_line, render
 from pipeline.sources.lines import LINE_BYTES_MAX
 from tests.strategies import events, wild_events
@@ -92,6 +92,29 @@ def test_other_versions_of_a_known_type_are_understood() -> None:
             word_of(name)
 
 
+@pytest.mark.parametrize("version", ["0.1.0", "0.3.0-draft", "9.0.0"])
+def test_a_cdevents_type_that_nothing_is_made_of_is_known(version: str) -> None:
+    for word in UNUSED:
+        line = changed("type", f"dev.cdevents.{word}.{version}")
+        with pytest.raises(UnusedEvent) as caught:
+            parse(line, person_token=str)
+        assert caught.value.word == word
+
+
+def test_no_word_is_used_and_unused() -> None:
+    for word in UNUSED:
+        with pytest.raises(e.InvalidEvent, match="unknown event type"):
+            word_of(f"dev.cdevents.{word}.0.3.0")
+
+
+def test_all_words_of_cdevents_are_known() -> None:
+    """The 45 types of CDEvents 0.4.1 and 0.5.1: each is read, or known to be unused."""
+    used = {
+        name.removeprefix("dev.cdevents.").rsplit(".", 3)[0] for name in (*TYPES.values(), *FURTHER_TYPES)
+    }
+    assert len(UNUSED | {word for word in used if "-" not in word}) == 45
+
+
 @given(events())
 def test_a_type_leads_back_to_its_record(event: e.Event) -> None:
     assert word_of(type_of(event)).record == e.RECORD_OF[type(event)]
@@ -133,8 +156,8 @@ OURS = "data.customData.aftermerge"
         ("subject", "", "subject: Expected `str` of length >= 1"),
         (
             "type",
-            "dev.cdevents.branch.created.0.3.0",
-            "unknown event type 'dev.cdevents.branch.created.0.3.0'",
+            "dev.cdevents.branch.painted.0.3.0",
+            "unknown event type 'dev.cdevents.branch.painted.0.3.0'",
         ),
         ("type", 7, "type: Expected `str`, got `int`"),
         ("time", "yesterday", "time: Invalid RFC3339"),
@@ -205,6 +228,14 @@ def test_logins_become_tokens() -> None:
         "money",
         "p:00000000000000b2",
     ]
+
+
+def test_logins_of_responders_become_tokens() -> None:
+    (line,) = [json.loads(line) for line in golden("own.jsonl") if b'"responders"' in line]
+    line["data"]["customData"]["aftermerge"]["responders"] = ["alice", "p:00000000000000b2"]
+    (event,) = parse(json.dumps(line).encode(), person_token=token)
+    assert isinstance(event, e.IncidentUpdated)
+    assert event.responders == [token("alice"), "p:00000000000000b2"]
 
 
 def test_a_line_without_recordedtime_is_imported() -> None:

@@ -235,15 +235,27 @@ def test_a_duplicated_line_changes_no_id() -> None:
 def test_a_bad_line_is_buried_and_its_neighbours_stay(line: bytes, reason: str) -> None:
     history, events = read([RECORDS[0], line, RECORDS[1]])
     assert len(events) == 2
-    (letter,) = history.dead_letters
-    assert (letter.line, letter.value) == (2, line)
-    assert re.search(reason, letter.reason), letter.reason
+    (bad,) = history.unreadable
+    assert (bad.number, bad.value) == (2, line)
+    assert re.search(reason, bad.reason), bad.reason
 
 
 def test_too_many_bad_lines_are_no_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DEAD_LETTERS_MAX", 2)
+    monkeypatch.setattr(module, "UNREADABLE_LINES_MAX", 2)
     with pytest.raises(e.InvalidEvent, match="line 3: .*is this a history"):
         read([b"{"] * 3)
+
+
+def test_an_event_that_is_refused_leaves_its_line_unreadable() -> None:
+    lines = [(4, json.dumps(RECORDS[0]).encode()), (7, json.dumps(RECORDS[1]).encode())]
+    history = parse_history(
+        lines,
+        HistoryOptions(),
+        token,
+        lambda event: "a clock is wrong" if isinstance(event, e.DeploymentFinished) else "",
+    )
+    assert [type(event) for event in history] == [e.ChangeMerged]
+    assert history.unreadable == [(7, "a clock is wrong", lines[1][1])]
 
 
 def test_lines_must_be_readable_twice() -> None:
@@ -297,7 +309,7 @@ def test_a_review_history() -> None:
             },
         ]
     )
-    assert not history.dead_letters
+    assert not history.unreadable
     assert history.report.comments_left_out == 1
     assert [event.id for event in events] == [
         "github wg/draft#1 opened",
@@ -323,7 +335,7 @@ def test_the_shipped_history() -> None:
         if isinstance(event, e.ChangeMerged):
             changes.add(event.change)
     assert ids.most_common(1)[0][1] == 1
-    assert not history.dead_letters
+    assert not history.unreadable
     assert history.report.events == {
         "change_merged": 23_647,
         "deployment_finished": 13_087,

@@ -1,0 +1,75 @@
+"""Reviews and comments on pull requests: that they were given, how long they are, never their text."""
+
+from __future__ import annotations
+
+from pipeline.core import events as e
+from pipeline.sources.github.heard import Heard, is_bot
+from pipeline.sources.github.payloads import Comment, IssueCommentPosted, ReviewCommentPosted, ReviewPosted
+from pipeline.sources.times import micros
+
+SUGGESTION = "```suggestion"
+
+
+def read_review(posted: ReviewPosted, heard: Heard) -> list[e.Event]:
+    """A review that was submitted, or dismissed later; one that is still being written says nothing."""
+    review, request = posted.review, posted.pull_request
+    decision, dismissal = review.state.lower(), posted.action == "dismissed"
+    if decision == "pending" or dismissal != (decision == "dismissed"):
+        return []
+    updated_at = micros(request.updated_at, "pull_request.updated_at")
+    if dismissal or review.submitted_at is None:
+        time = updated_at
+    else:
+        time = micros(review.submitted_at, "review.submitted_at")
+    return [
+        e.ReviewSubmitted(
+            **heard.head(f"#{request.number} review {review.id} {decision}", time, updated_at),
+            change=f"{heard.repository}#{request.number}",
+            repository=heard.repository,
+            number=request.number,
+            reviewer=heard.person(review.user),
+            decision=decision,
+            commit_sha=review.commit_id or "",
+            bot=is_bot(review.user),
+            characters=len(review.body or ""),
+        )
+    ]
+
+
+def read_review_comment(posted: ReviewCommentPosted, heard: Heard) -> list[e.Event]:
+    """A comment on a line of a change."""
+    number = posted.pull_request.number
+    return [_comment(posted.comment, heard, number, "review comment", posted.action)]
+
+
+def read_issue_comment(posted: IssueCommentPosted, heard: Heard) -> list[e.Event]:
+    """A comment in the conversation of a change; comments on issues are not read."""
+    if posted.issue.pull_request is None:
+        return []
+    return [_comment(posted.comment, heard, posted.issue.number, "comment", posted.action)]
+
+
+def _comment(comment: Comment, heard: Heard, number: int, what: str, action: str) -> e.Event:
+    body = comment.body or ""
+    deleted = action == "deleted"
+    # a deletion leaves the time of the last edit as it was, and comes after it
+    version = micros(comment.updated_at, "comment.updated_at") + deleted
+    return e.CommentPosted(
+        **heard.head(
+            f"#{number} {what} {comment.id}",
+            micros(comment.created_at, "comment.created_at"),
+            version,
+            retracted=deleted,
+        ),
+        change=f"{heard.repository}#{number}",
+        repository=heard.repository,
+        number=number,
+        author=heard.person(comment.user),
+        bot=is_bot(comment.user),
+        path=comment.path or "",
+        commit_sha=comment.commit_id or "",
+        in_reply=comment.in_reply_to_id is not None,
+        characters=len(body),
+        suggestion=SUGGESTION in body,
+        question=body.rstrip().endswith("?"),
+    )

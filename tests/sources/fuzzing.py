@@ -1,0 +1,364 @@
+"""Hostile deliveries for every parser, and what has to hold whatever is sent.
+
+Inputs are golden deliveries (and GitHub's own examples, where they were fetched) after some damage, or
+bytes out of nowhere. ``Fuzzer(source, seed)`` makes the same inputs from the same seed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from types import FrameType
+from typing import Any, NamedTuple
+
+from pipeline.appending import refusal
+from pipeline.codec import Codec
+from pipeline.core.events import Event, InvalidEvent
+from pipeline.sources.deliveries import Delivery, Reader
+from pipeline.sources.live import SOURCES, live_source
+from pipeline.sources.mapping import load_mapping
+from pipeline.sources.texts import Patterns
+from tests.sources import posted
+from tests.sources.deliveries import RECEIVED_AT, body, names
+from tests.sources.github_examples import examples, index
+
+#: one input may take so long on the slowest machine; what hangs takes for ever
+INPUT_SECONDS_MAX = 20.0
+EVENTS_MAX = 10_000
+#: all events of one delivery, encoded: so many bytes, and so many for each byte that was sent
+EVENTS_BYTES_MAX = 64 * 1024
+EVENTS_BYTES_FOR_EACH_BYTE_MAX = 64
+UNUSED_CHARACTERS_MAX = 1_000_000
+#: events that are encoded at a time
+BATCH_EVENTS_MAX = 400
+EDITS_MAX = 4
+LONG_CHARACTERS = (1_000, 30_000, 200_000)
+#: events whose times are about now are what a source sends; the machine's clock stands here
+NOW = RECEIVED_AT + 60_000_000
+
+#: a mapping that uses every form, beside those of the examples
+EVERY_FORM = """
+rules:
+  - event: incident_detected
+    when: "body.key"
+    id: {text: "desk {body.key} {{opened}}"}
+    time: body.at
+    version: {seconds: body.revision}
+    fields:
+      incident: body.key
+      title: {text: "{body.title}: {headers.\\"user-agent\\"}"}
+      severity: {value: body.level, table: {"1": high}, otherwise: low}
+      service: {constant: api}
+      onset_earliest_at: {milliseconds: body.since}
+  - event: change_merged
+    for_each: "body.merged"
+    id: {text: "desk {item.key} merged"}
+    time: {received: true}
+    fields:
+      change: item.key
+      author: item.author
+      additions: item.additions
+      paths: item.paths
+      owners: item.owners
+      emergency: item.emergency
+  - event: measurement_reported
+    for_each: "body.measured"
+    id: {text: "desk {item.name} {item.at}"}
+    time: {microseconds: item.at}
+    fields:
+      measurement: item.name
+      value: item.value
+"""
+EVERY_FORM_BODY = {
+    "key": "D-1",
+    "at": "2024-05-01T12:00:00Z",
+    "revision": 7,
+    "title": "It is down",
+    "level": 1,
+    "since": 1_714_564_000_000,
+    "merged": [
+        {"key": "acme/api#1", "author": "@ada", "additions": "12", "paths": ["a/b"], "owners": ["@ada", "a@b.c"]}
+    ],
+    "measured": [{"name": "p95", "at": 1_714_564_000_000_000, "value": 1.5}],
+}
+
+#: what a value may turn into
+STRANGE: tuple[Any, ...] = (
+    *(None, True, False, "", [], {}, [[]], {"": ""}, -1, 0, 1, 2**31, 2**63, -(2**63) - 1, 10**30, 10**400),
+    *(1.5, -0.0, 1e308, 5e-324, "NaN", "\0", "💥", "\u202e\u2066", "a\nb", "\\", "{}", "%s", "../../etc/passwd"),
+    *("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2024-05-01 11:00:00", "2262-04-12T00:00:00Z"),
+    *("1969-12-31T23:59:59Z", "2024-05-01T12:00:00.123456789Z", "2024-02-30T00:00:00Z", "Z", "incident", "p:"),
+    *("acme/api#17", "refs/tags/", "refs/heads/", "0" * 40, "#", "!", "/", "@", "bot", "[bot]"),
+)
+#: repeated, these look for patterns that take much longer than their text
+REPEATED = (
+    *(" ", "\n", "\t \n", "a", "a ", "1", "1.", "-", "_", "#", "#1", "!1", "/", "a/", "+", "+/", ".", ":", "@"),
+    *("http://", "https://a/", "https://a.b/c/pull/", "revert ", "reverts a/b", "this reverts commit ", "inc "),
+    *("root cause ", "caused by ", "postmortem ", "sev ", "service: ", "# ", "*", "test ", "build-", "v1.", "é"),
+    *("1h", "\\", "(", "[", "[hotfix", "gh-readonly-queue/", "/pr-1-", "[bot]", "0123456789abcdef", "💥"),
+)
+BYTES = (b"\0", b"\xff", b"\xed\xa0\x80", b"\\ud800", b'"', b"{", b"[", b",", b"1e999", b"-", b"NaN", b"\xef\xbb\xbf")
+HEADER_VALUES = (
+    *("", " ", "\0", "\xff", "a" * 2_000, "ping", "push", "../..", "application/json; charset=utf-16", "text/plain"),
+    *("application/x-www-form-urlencoded", "application/cloudevents+json", "application/cloudevents-batch+json"),
+    *("application/cloudevents+xml", '";=', "%", "%zz", "%00", '"\\', "1.0", "true", "2024-05-01T12:00:00Z"),
+)
+HEADER_NAMES = (
+    *("content-type", "x-github-event", "x-gitlab-event", "ce-specversion", "ce-type", "ce-id", "ce-source"),
+    *("ce-time", "ce-imported", "ce-", "ce-é", "ce-data", "user-agent", "webhook-id"),
+)
+
+
+def token(login: str) -> str:
+    """A stand-in for a person's token of the same length as a real one."""
+    return f"p:{login.encode('utf-8', 'surrogateescape').hex()[:16]:0>16}" if login else ""
+
+
+@cache
+def reader() -> Reader:
+    mappings = {**posted.mappings(), "every-form": load_mapping(EVERY_FORM, "every-form.yaml")}
+    return Reader(token, Patterns(), mappings=mappings)
+
+
+def sources() -> list[str]:
+    """Every parser there is: the live sources, and mappings."""
+    return [*SOURCES, *sorted(reader().mappings)]
+
+
+class Seed(NamedTuple):
+    """A delivery as a source sends it."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+@cache
+def corpus(source: str) -> tuple[Seed, ...]:
+    """What the damage begins with."""
+    if source == "github":
+        found = [
+            Seed({"x-github-event": name.partition(".")[0]}, body("github", name)) for name in names("github")
+        ]
+        if index().is_file():
+            found += [Seed({"x-github-event": example.kind}, example.body) for example in examples()]
+        return tuple(found)
+    if source in ("gitlab", "pagerduty"):
+        return tuple(Seed({"content-type": "application/json"}, body(source, name)) for name in names(source))
+    if source == "every-form":
+        return (Seed({"user-agent": "desk/1"}, json.dumps(EVERY_FORM_BODY).encode()),)
+    folder = {"cloudevents": "cloudevents_http"}.get(source, source)
+    paths = posted.goldens(folder) or [
+        path for path in posted.goldens("mappings") if path.stem.startswith(f"{source}_")
+    ]
+    told = [posted.golden(path) for path in paths]
+    return tuple(Seed(dict(one.headers), one.body) for one in told)
+
+
+class Fuzzer:
+    """An endless row of hostile deliveries to one source."""
+
+    def __init__(self, source: str, seed: int) -> None:
+        self.source = source
+        self._random = random.Random(f"{source} {seed}")
+        self._corpus = corpus(source)
+        assert self._corpus, f"no golden delivery of {source}: nothing to begin with"
+
+    def __iter__(self) -> Iterator[Delivery]:
+        while True:
+            yield self.next()
+
+    def next(self) -> Delivery:
+        """One more delivery."""
+        draw = self._random
+        seed = draw.choice(self._corpus)
+        headers, posted_body = dict(seed.headers), seed.body
+        kind = draw.random()
+        if kind < 0.70:
+            posted_body = self._with_other_values(posted_body)
+        elif kind < 0.97:
+            posted_body = self._with_other_bytes(posted_body)
+        else:
+            posted_body = self._out_of_nowhere()
+        if draw.random() < 0.15:
+            self._damage_headers(headers)
+        return Delivery("acme", self.source, RECEIVED_AT, headers, posted_body)
+
+    def _with_other_values(self, posted_body: bytes) -> bytes:
+        draw = self._random
+        told = json.loads(posted_body)
+        for _ in range(draw.randint(1, EDITS_MAX)):
+            container, key = self._place(told)
+            if container is None:
+                break
+            kind = draw.random()
+            if kind < 0.15:
+                del container[key]
+            elif kind < 0.25 and isinstance(container[key], list) and container[key]:
+                container[key] = container[key] * draw.choice((2, 30, 300))
+            elif kind < 0.35:
+                other, place = self._place(told)
+                container[key] = json.loads(json.dumps(other[place])) if other is not None else None
+            else:
+                container[key] = self._value()
+        return json.dumps(told, ensure_ascii=draw.random() < 0.5).encode("utf-8", "replace")
+
+    def _value(self) -> Any:
+        draw = self._random
+        kind = draw.random()
+        if kind < 0.6:
+            return draw.choice(STRANGE)
+        if kind < 0.72:
+            text = "".join(draw.choice(REPEATED) for _ in range(draw.randint(1, 3)))
+            length = draw.choices(LONG_CHARACTERS, (80, 19, 1))[0]
+            return (text * (length // len(text)))[:length] + draw.choice(("", "!", "x", "/"))
+        if kind < 0.86:
+            return "".join(chr(draw.choice((draw.randrange(128), draw.randrange(0x2FFF)))) for _ in range(8))
+        return draw.choice((draw.randint(-(2**70), 2**70), draw.uniform(-1e12, 1e12), draw.randint(0, 99)))
+
+    def _place(self, told: Any) -> tuple[Any, Any]:
+        """A container of a payload, and a key of it; found by going down, so that what is deep is found too."""
+        draw = self._random
+        container, key = None, None
+        while isinstance(told, dict | list) and told:
+            if container is not None and draw.random() < 0.25:
+                break
+            container, key = told, draw.choice(list(told) if isinstance(told, dict) else range(len(told)))
+            told = container[key]
+        return container, key
+
+    def _with_other_bytes(self, posted_body: bytes) -> bytes:
+        draw = self._random
+        content = bytearray(posted_body)
+        for _ in range(draw.randint(1, EDITS_MAX)):
+            place = draw.randrange(len(content) + 1)
+            kind = draw.random()
+            if kind < 0.2:
+                del content[place:]
+            elif kind < 0.4:
+                del content[place : place + draw.randint(1, 30)]
+            elif kind < 0.7:
+                content[place:place] = draw.choice(BYTES)
+            else:
+                content[place : place + 1] = bytes([draw.randrange(256)])
+        if draw.random() < 0.05:
+            return b"payload=" + bytes(content)
+        return bytes(content)
+
+    def _out_of_nowhere(self) -> bytes:
+        draw = self._random
+        kind = draw.random()
+        if kind < 0.4:
+            return draw.randbytes(draw.randint(0, 200))
+        if kind < 0.7:
+            opening = draw.choice((b"[", b'{"a":', b'{"data":[', b'{"alerts":['))
+            return opening * draw.choice((10, 1_000, 100_000))
+        return b"".join(draw.choice(BYTES) for _ in range(draw.randint(0, 20)))
+
+    def _damage_headers(self, headers: dict[str, str]) -> None:
+        draw = self._random
+        for _ in range(draw.randint(1, 3)):
+            name = draw.choice((*headers, *HEADER_NAMES))
+            if draw.random() < 0.3:
+                headers.pop(name, None)
+            else:
+                headers[name] = draw.choice(HEADER_VALUES)
+
+
+class Broken(AssertionError):
+    """A parser did what none may do; the text holds the delivery."""
+
+
+class Hung(Exception):  # noqa: N818 - it names what happened
+    """The watchdog bit."""
+
+
+@contextmanager
+def watched(seconds: float = INPUT_SECONDS_MAX) -> Iterator[Callable[[], None]]:
+    """A watchdog; calling what it gives says that another input begins. Only in the main thread."""
+
+    def bite(number: int, frame: FrameType | None) -> None:
+        raise Hung(f"one input took more than {seconds:g} s")
+
+    former = signal.signal(signal.SIGALRM, bite)
+    try:
+        yield lambda: signal.setitimer(signal.ITIMER_REAL, seconds) and None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+class Checked:
+    """Reads deliveries as the process does, and refuses whatever is not clean."""
+
+    def __init__(self) -> None:
+        self.inputs = self.events = self.invalid = self.refused = 0
+        self._codec = Codec()
+        self._waiting: list[tuple[Delivery, Event]] = []
+
+    def read(self, delivery: Delivery) -> None:
+        """Raises ``Broken``."""
+        self.inputs += 1
+        source = live_source(delivery.source, reader())
+        assert source is not None
+        try:
+            reading = source.parse(delivery, reader())
+        except InvalidEvent as error:
+            self.invalid += 1
+            str(error).encode()
+            return
+        except BaseException as error:
+            raise broken(delivery, f"{type(error).__name__}: {error}") from error
+        try:
+            self._look_at(delivery, reading.events, reading.unused, reading.refused)
+        except Exception as error:
+            raise broken(delivery, f"{type(error).__name__}: {error}") from error
+
+    def _look_at(self, delivery: Delivery, events: list[Event], unused: str, refused: Any) -> None:
+        assert len(events) <= EVENTS_MAX, f"{len(events)} events"
+        assert len(unused) <= UNUSED_CHARACTERS_MAX, f"unused has {len(unused)} characters"
+        for reason in (unused, *refused):
+            reason.encode()
+        for event in events:
+            reason = refusal(event, NOW)
+            reason.encode()
+            self.refused += bool(reason)
+            if not reason:
+                self._waiting.append((delivery, event))
+        sent = len(delivery.body) + sum(len(name) + len(text) for name, text in delivery.headers.items())
+        bound = EVENTS_BYTES_MAX + EVENTS_BYTES_FOR_EACH_BYTE_MAX * sent
+        if len(events) > 50 or sent > 20_000:
+            made = sum(map(len, self._codec.encode(events)))
+            assert made <= bound, f"{made} bytes of events of {sent} bytes that were sent"
+        if len(self._waiting) >= BATCH_EVENTS_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, and read it again: it must be the same."""
+        waiting, self._waiting = self._waiting, []
+        self.events += len(waiting)
+        if waiting and not _comes_through(self._codec, [event for _, event in waiting]):
+            for delivery, event in waiting:
+                if not _comes_through(self._codec, [event]):
+                    raise broken(delivery, f"the codec doesn't take {event!r}")
+            raise AssertionError("the codec takes each of these events, and not all of them together")
+
+
+def _comes_through(codec: Codec, events: list[Event]) -> bool:
+    try:
+        decoded = codec.decode(codec.encode(events))
+    except InvalidEvent:
+        return False
+    again = {event.id: event for columns in decoded.columns for event in columns.events()}
+    return not decoded.failures and all(event.id in again for event in events) and (
+        len(events) > 1 or again[events[0].id] == events[0]
+    )
+
+
+def broken(delivery: Delivery, what: str) -> Broken:
+    told = base64.b64encode(delivery.body).decode()
+    return Broken(f"{delivery.source}: {what[:600]}\nheaders={delivery.headers!r}\nbody (base64)={told[:20_000]}")
