@@ -1,0 +1,179 @@
+"""The receiver's HTTP interface: deliveries in, and what is known about its own health."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from functools import wraps
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from pipeline.receive.access import Access, AccessRefused, Identity, Role, headers_of, peer_of
+from pipeline.receive.appending import Appender
+from pipeline.receive.configuration import ReceiverSettings
+from pipeline.receive.metrics import CONTENT_TYPE, ReceiverMetrics
+from pipeline.receive.openapi import document
+from pipeline.receive.problems import Problem, problem_response
+from pipeline.receive.receiving import Receiving
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_NOT_FOUND = "nothing is here: deliveries go to /receive/{workspace}/{source}; /openapi.json lists the rest"
+
+
+def application(
+    settings: ReceiverSettings,
+    appender: Appender,
+    *,
+    ready: Callable[[], Sequence[str]] = tuple,
+    registry: CollectorRegistry | None = None,
+    routes: Sequence[BaseRoute] = (),
+    now: Callable[[], int] = lambda: time.time_ns() // 1_000,
+) -> Starlette:
+    """The receiver as an ASGI application.
+
+    ``ready`` says, quickly, what is not ready yet (nothing: ready). ``registry`` is shown by `/metrics`;
+    its own unless given. ``routes`` of other rooms are served beside its own. ``now`` is in microseconds
+    UTC. The caller starts and stops the appender.
+    """
+    metrics = ReceiverMetrics(settings.source_names, registry)
+    receiving = Receiving(settings, appender, metrics, now)
+    metrics.watch("receive_waiting_deliveries", "Deliveries that wait for the disk", lambda: appender.waiting)
+    metrics.watch("receive_bodies", "Bodies in memory", lambda: receiving.room.bodies)
+    metrics.watch("receive_bodies_bytes", "Bytes of the bodies in memory", lambda: receiving.room.bytes_held)
+    pages = _Pages(settings, appender, metrics, ready)
+    app = Starlette(
+        routes=[
+            Route("/receive/{workspace}/{source}", receiving, methods=["POST"]),
+            Route("/healthz", pages.health, methods=["GET"]),
+            Route("/readyz", pages.readiness, methods=["GET"]),
+            Route("/metrics", pages.measured, methods=["GET"]),
+            Route("/config", pages.configured, methods=["GET"]),
+            Route("/openapi.json", pages.described, methods=["GET"]),
+            *routes,
+        ],
+        exception_handlers={HTTPException: _refused, Problem: _problem, Exception: _failed},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def identify(access: Access, role: Role, request: Request) -> Identity:
+    """Who sent a request, if that may act in a role. Raises ``Problem`` (401 or 403)."""
+    try:
+        return access.require(role, headers_of(request.scope), peer_of(request.scope))
+    except AccessRefused as refused:
+        challenge = "Bearer" if refused.status == 401 else ""
+        raise Problem(refused.status, refused.reason, challenge=challenge) from None
+
+
+def for_role(access: Access, role: Role) -> Callable[[Endpoint], Endpoint]:
+    """An endpoint that only readers in a role reach; their ``Identity`` is ``request.state.identity``."""
+
+    def decorate(endpoint: Endpoint) -> Endpoint:
+        @wraps(endpoint)
+        async def guarded(request: Request) -> Response:
+            request.state.identity = identify(access, role, request)
+            return await endpoint(request)
+
+        return guarded
+
+    return decorate
+
+
+class _Pages:
+    """What the receiver says about itself."""
+
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        appender: Appender,
+        metrics: ReceiverMetrics,
+        ready: Callable[[], Sequence[str]],
+    ) -> None:
+        self._settings = settings
+        self._appender = appender
+        self._metrics = metrics
+        self._ready = ready
+
+    async def health(self, request: Request) -> Response:
+        return _json({"status": "ok"})
+
+    async def readiness(self, request: Request) -> Response:
+        missing = list(self._ready())
+        if self._appender.failure is not None:
+            missing.append("the receiver has stopped writing: look at its log lines, and restart it")
+        elif self._appender.unavailable:
+            missing.append(self._appender.unavailable)
+        if not missing:
+            return _json({"ready": True})
+        told: dict[str, object] = {"ready": False}
+        try:
+            identify(self._settings.access, Role.VIEWER, request)
+            told["missing"] = missing
+        except Problem:
+            pass  # a probe needs the status alone; reasons name paths and addresses
+        return _json(told, 503)
+
+    async def measured(self, request: Request) -> Response:
+        if not self._settings.open_metrics:
+            identify(self._settings.access, Role.VIEWER, request)
+        return Response(self._metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+    async def configured(self, request: Request) -> Response:
+        identify(self._settings.access, Role.ADMIN, request)
+        settings = self._settings
+        return _json(
+            {
+                "settings": dict(settings.shown()),
+                "sources": {name: security.shown() for name, security in sorted(settings.sources.items())},
+                "workspaces": sorted(settings.workspaces),
+                "workspace_pattern": settings.workspace_pattern,
+                "limits": asdict(settings.limits),
+                "kept_deliveries_encrypted": bool(settings.keys),
+                "readers": len(settings.access.tokens),
+                "trusted_proxy": settings.access.proxy is not None,
+            }
+        )
+
+    async def described(self, request: Request) -> Response:
+        settings = self._settings
+        try:
+            identify(settings.access, Role.VIEWER, request)
+        except Problem:
+            return _json(document())  # names of organisations are not for everybody
+        workspaces = () if settings.workspace_pattern else sorted(settings.workspaces)
+        return _json(document(workspaces, sorted(settings.source_names)))
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(
+        json.dumps(value, default=str), status, {"cache-control": "no-store"}, media_type="application/json"
+    )
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem_response(404, _NOT_FOUND)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        allowed = headers.get("allow") or headers.get("Allow", "")
+        return problem_response(405, f"this address takes {allowed} alone", {"allow": allowed})
+    return problem_response(error.status_code, str(error.detail), headers)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return problem_response(500, "this is a bug: the receiver's log lines say where; send it again later")
