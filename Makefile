@@ -34,8 +34,12 @@ help: ## show what can be made
 demo: $(VENV)/.runtime ## import the shipped real history and show which changes broke production
 	$(BIN)/aftermerge demo $(ARGS)
 
+.PHONY: examples
+examples: $(VENV)/.dev ## fetch GitHub's examples of its payloads, which some tests need, into the user's cache (npm)
+	@$(BIN)/python -m tests.sources.github_examples
+
 .PHONY: test
-test: check ## everything that is checked but the nightly tests: `make check`, then pytest
+test: check examples ## everything that is checked but the nightly tests: `make check`, then pytest
 	$(BIN)/python -m pytest -m "not nightly" $(TESTS) $(ARGS)
 
 .PHONY: check

@@ -31,6 +31,7 @@ PARTS = {
     "memory": "benchmarks.memory:memory",
     "import_git": "benchmarks.import_git:figures",
     "views": "benchmarks.views:figures",
+    "receiving": "benchmarks.receiving:receiving",
 }
 MARKS = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 

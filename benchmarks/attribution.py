@@ -20,12 +20,12 @@ from collections.abc import Hashable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from pipeline.appending import append_events
 from pipeline.codec import Codec
 from pipeline.core.parameters import Parameters
 from pipeline.evaluate import ALL, RULES, Judged, Row, compare, judge
 from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
-from pipeline.normalize import append_events
 from pipeline.sources.history import HistoryOptions, parse_history
 from pipeline.sources.lines import LinesFile
 from pipeline.sources.truths import encode_truth

@@ -10,11 +10,11 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.world import CHANGES_PER_DAY, delayed, organisation
+from pipeline.appending import append_events
 from pipeline.codec import Codec
 from pipeline.core.events import Event
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import TOPICS
-from pipeline.normalize import append_events
 from pipeline.sorting import by_own_time
 from pipeline.sources.cloudevents import render
 from pipeline.sources.history import HistoryOptions, parse_history

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.codec import Codec
 from pipeline.core.events import RECORD_OF, Event, InvalidEvent
 from pipeline.core.parameters import HOUR
-from pipeline.dead_letters import DeadLetter, bury
+from pipeline.dead_letters import DeadLetter, bury, settle, unsettled
 from pipeline.log.protocol import Log, NewRecord
 
 TOPIC = "events"
@@ -27,6 +27,8 @@ READ_RECORDS_MAX = 20_000
 AHEAD_MAX = HOUR
 _DIGEST_BYTES = 16
 
+#: sorted digests of values
+Digests = np.ndarray[tuple[int], np.dtype[np.void]]
 ProgressCall = Callable[[str, int, int | None], None]
 
 
@@ -52,10 +54,15 @@ def append_events(
     ``machine_now`` is the time of the machine, in microseconds: what claims to come from more than
     an hour after it is refused. Raises ``LogUnavailable`` when the log can't take any more.
     """
-    known = _known_values(log, workspace)
+    known = known_values(log, workspace)
     key = workspace.encode()
     appended = unchanged = 0
     letters: list[DeadLetter] = []
+    refused_before: dict[str, list[DeadLetter]] = {}
+    for _, letter in unsettled(log).values():
+        if letter.workspace == workspace:
+            refused_before.setdefault(letter.place, []).append(letter)
+    taken_in: set[str] = set()
     incoming = iter(events)
     while batch := list(islice(incoming, APPEND_EVENTS_MAX)):
         good: list[Event] = []
@@ -65,14 +72,18 @@ def append_events(
                 letters.append(_letter(event, reason, workspace, machine_now))
             else:
                 good.append(event)
-        values = _encode(codec, good, letters, workspace, machine_now)
-        fresh = _fresh(values, known)
-        unchanged += len(values) - len(fresh)
-        if fresh:
-            log.append(TOPIC, 0, [NewRecord(key, value) for value in fresh])
-        appended += len(fresh)
+                if refused_before and (place := _place(event)) in refused_before:
+                    taken_in.add(place)
+        values = encoded(codec, good, letters, workspace, machine_now)
+        new = fresh(values, known)
+        unchanged += len(values) - len(new)
+        if new:
+            log.append(TOPIC, 0, [NewRecord(key, value) for value in new])
+        appended += len(new)
         if progress is not None:
             progress("appending", appended + unchanged, None)
+    taken_in -= {letter.place for letter in letters}
+    settle(log, [letter for place in sorted(taken_in) for letter in refused_before[place]], machine_now)
     return Appended(appended, unchanged, bury(log, letters) if letters else 0)
 
 
@@ -89,10 +100,10 @@ def refusal(event: Event, machine_now: int) -> str:
     return ""
 
 
-def _encode(
+def encoded(
     codec: Codec, events: list[Event], letters: list[DeadLetter], workspace: str, machine_now: int
 ) -> list[bytes]:
-    """Encode a batch; when an event can't be written, find it, and write the others."""
+    """The records' values of a batch; when an event can't be written, find it, and write the others."""
     try:
         return codec.encode(events)
     except InvalidEvent:
@@ -107,14 +118,19 @@ def _encode(
 
 def _letter(event: Event, reason: str, workspace: str, machine_now: int) -> DeadLetter:
     value = msgspec.json.encode(event)
-    return DeadLetter(workspace, "", -1, -1, f"event {event.id or '(no id)'}", reason, value, machine_now)
+    return DeadLetter(workspace, "", -1, -1, _place(event), reason, value, machine_now)
+
+
+def _place(event: Event) -> str:
+    """Where an event stands that comes from no line of a file."""
+    return f"event {event.id or '(no id)'}"
 
 
 def _digests(values: Iterable[bytes]) -> list[bytes]:
     return [hashlib.blake2b(value, digest_size=_DIGEST_BYTES).digest() for value in values]
 
 
-def _known_values(log: Log, workspace: str) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+def known_values(log: Log, workspace: str) -> Digests:
     """Digests of every value of the workspace in the log, sorted: 16 bytes an event."""
     found = bytearray()
     key, offset = workspace.encode(), 0
@@ -124,7 +140,7 @@ def _known_values(log: Log, workspace: str) -> np.ndarray[tuple[int], np.dtype[n
     return np.sort(np.frombuffer(bytes(found), dtype=f"V{_DIGEST_BYTES}").view(f"S{_DIGEST_BYTES}"))
 
 
-def _fresh(values: list[bytes], known: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[bytes]:
+def fresh(values: list[bytes], known: Digests) -> list[bytes]:
     """The values that the log does not hold."""
     if not len(known) or not values:
         return values

@@ -1,6 +1,8 @@
 """What could not be taken in: kept with its bytes, its reason and its coordinates.
 
-Letters go to the ``dead_letters`` topic first; the sink copies them into the table of that name.
+Letters go to the ``dead_letters`` topic first; the sink copies them into the table of that name. A letter
+is never removed, but it ceases to ask for attention: when its place was read again and taken in (the
+letter follows once more, as settled), or when a person has looked at it (the offset of a consumer group).
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import msgspec
 from pipeline.log.protocol import Log, NewRecord
 
 TOPIC = "dead_letters"
+#: the group whose offset says up to where a person has looked
+LOOKED_AT = "looked-at"
 #: the bytes are kept to be looked at and repaired
 VALUE_BYTES_MAX = 16_384
 READ_RECORDS_MAX = 1_000
@@ -20,10 +24,11 @@ APPEND_RECORDS_MAX = 1_000
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """One refused message. ``place`` is a file and line, or topic, partition and offset.
+    """One refused message. ``place`` is a file and line, an event's id, or topic, partition and offset.
 
-    ``number`` is the line or the offset; ``failed_at`` is in microseconds UTC and takes no part in
-    telling whether a letter is known already.
+    ``number`` is the line or the offset; ``failed_at`` is in microseconds UTC (0: not known) and takes no
+    part in telling whether a letter is known already. With ``settled`` it is no refusal, but the note that
+    the same letter before it no longer holds since ``failed_at``.
     """
 
     workspace: str
@@ -34,6 +39,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     reason: str
     value: bytes
     failed_at: int
+    settled: bool = False
 
     @property
     def digest(self) -> bytes:
@@ -52,9 +58,14 @@ def as_record(letter: DeadLetter) -> NewRecord:
     return NewRecord(letter.workspace.encode(), _encoder.encode(shortened))
 
 
+def of_line(workspace: str, file: str, number: int, reason: str, value: bytes, failed_at: int) -> DeadLetter:
+    """The letter of one line of a file."""
+    return DeadLetter(workspace, "", -1, number, f"{file}:{number}", reason, value, failed_at)
+
+
 def bury(log: Log, letters: Iterable[DeadLetter]) -> int:
-    """Keep letters that are not kept yet; returns how many there were, new or not."""
-    known = {letter.digest for _, letter in read_letters(log)}
+    """Keep letters that are not kept yet, or settled since; returns how many there were, new or not."""
+    known = set(unsettled(log))
     count = 0
     records: list[NewRecord] = []
     for letter in letters:
@@ -63,13 +74,76 @@ def bury(log: Log, letters: Iterable[DeadLetter]) -> int:
         if shortened.digest not in known:
             known.add(shortened.digest)
             records.append(as_record(shortened))
-    for start in range(0, len(records), APPEND_RECORDS_MAX):
-        log.append(TOPIC, 0, records[start : start + APPEND_RECORDS_MAX])
+    _append(log, records)
     return count
 
 
+def bury_of_file(log: Log, workspace: str, file: str, letters: Iterable[DeadLetter], now: int) -> int:
+    """Keep what a whole reading of one file refused; returns how many letters there were.
+
+    What an earlier reading of this file refused and this one did not was repaired or removed: it is
+    settled. ``now`` is in microseconds UTC.
+    """
+    refused: set[bytes] = set()
+
+    def noted() -> Iterator[DeadLetter]:
+        for letter in letters:
+            refused.add(msgspec.structs.replace(letter, value=letter.value[:VALUE_BYTES_MAX]).digest)
+            yield letter
+
+    count = bury(log, noted())
+    settle(
+        log,
+        [
+            letter
+            for digest, (_, letter) in unsettled(log).items()
+            if digest not in refused
+            and (letter.workspace, letter.place) == (workspace, f"{file}:{letter.number}")
+        ],
+        now,
+    )
+    return count
+
+
+def settle(log: Log, letters: Iterable[DeadLetter], now: int) -> None:
+    """Note that what was refused was taken in since."""
+    settled = (msgspec.structs.replace(letter, settled=True, failed_at=now) for letter in letters)
+    _append(log, [as_record(letter) for letter in settled])
+
+
+def waiting(log: Log) -> list[DeadLetter]:
+    """The letters that nobody has looked at and that no later reading settled, oldest first."""
+    looked_at = log.committed(LOOKED_AT, TOPIC, 0)
+    return [letter for offset, letter in unsettled(log).values() if offset >= looked_at]
+
+
+def mark_looked_at(log: Log) -> None:
+    """Note that a person has looked at every letter there is."""
+    log.commit(LOOKED_AT, TOPIC, 0, log.end(TOPIC, 0))
+
+
+def unsettled(log: Log) -> dict[bytes, tuple[int, DeadLetter]]:
+    """By digest: the letters that no later reading settled, each with its offset."""
+    found: dict[bytes, tuple[int, DeadLetter]] = {}
+    for offset, letter in _read(log, 0):
+        if letter.settled:
+            found.pop(letter.digest, None)
+        else:
+            found.setdefault(letter.digest, (offset, letter))
+    return found
+
+
+def _append(log: Log, records: list[NewRecord]) -> None:
+    for start in range(0, len(records), APPEND_RECORDS_MAX):
+        log.append(TOPIC, 0, records[start : start + APPEND_RECORDS_MAX])
+
+
 def read_letters(log: Log, offset: int = 0) -> Iterator[tuple[int, DeadLetter]]:
-    """Letters from an offset on, each with its offset."""
+    """What was refused, from an offset on, each letter with its offset; settled since or not."""
+    return ((at, letter) for at, letter in _read(log, offset) if not letter.settled)
+
+
+def _read(log: Log, offset: int) -> Iterator[tuple[int, DeadLetter]]:
     while records := log.read(TOPIC, 0, offset, READ_RECORDS_MAX):
         for record in records:
             yield record.offset, _decoder.decode(record.value)

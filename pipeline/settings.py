@@ -16,6 +16,9 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.credentials import is_credential
+from pipeline.live_settings import LiveSettings
+
 ENVIRONMENT_PREFIX = "AFTERMERGE_"
 
 Model = Literal["intensity", "last-deployment", "same-service", "nearest-dependency", "time-and-depth"]
@@ -37,7 +40,7 @@ def default_data_directory() -> Path:
     return home / "aftermerge"
 
 
-class Settings(BaseSettings):
+class Settings(LiveSettings, BaseSettings):
     """What can be set, with the meaning of each."""
 
     model_config = SettingsConfigDict(
@@ -198,5 +201,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return sorted(
         name
         for name in environment
-        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known
+        if name.upper().startswith(ENVIRONMENT_PREFIX)
+        and name.upper() not in known
+        and not is_credential(name.upper())
     )

@@ -22,11 +22,12 @@ import pytest
 from pipeline.codec import Codec
 from pipeline.codec.schemas import shipped_schemas
 from pipeline.core import events as e
-from pipeline.core.parameters import DAY, Parameters
+from pipeline.core.parameters import DAY, HOUR, Parameters
 from pipeline.correlate import GROUP, Correlator
+from pipeline.dead_letters import mark_looked_at, waiting
 from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
-from pipeline.normalize import append_events
+from pipeline.appending import append_events
 from pipeline.store import Store
 from tests.places import ACME, NOW, OTHER, Crash, CrashingLog, CrashingStore, Place, history
 from tests.runs import PARAMETERS
@@ -146,6 +147,22 @@ def test_what_can_be_no_event_is_refused_and_named(place: Place) -> None:
     assert "no id" in reasons
     assert "incident is empty" in reasons
     assert place.held()["incidents"][0] == 1
+
+
+def test_an_event_that_is_taken_in_later_settles_what_was_refused(place: Place) -> None:
+    """From a source without lines: the place is the event's id."""
+    good, other = incident("i1", 1), incident("i2", 1)
+    ahead = [msgspec.structs.replace(event, time=NOW + 2 * HOUR) for event in (good, other)]
+    append_events(place.log, Codec(), ACME, ahead, machine_now=NOW)
+    assert [letter.place for letter in waiting(place.log)] == [f"event {event.id}" for event in ahead]
+    append_events(place.log, Codec(), "globex", [good], machine_now=NOW)
+    assert len(waiting(place.log)) == 2, "another workspace tells nothing of this one"
+    append_events(place.log, Codec(), ACME, [good, ahead[1]], machine_now=NOW)
+    assert [letter.place for letter in waiting(place.log)] == [f"event {other.id}"]
+    mark_looked_at(place.log)
+    assert waiting(place.log) == []
+    place.correlate()
+    assert len(place.letters()) == 2, "the table holds what was refused"
 
 
 def test_unknown_records_are_parked_and_folded_later(place: Place, undisturbed: dict[str, Any]) -> None:

@@ -24,6 +24,12 @@ def _import() -> click.Command:
     return import_
 
 
+def _up() -> click.Command:
+    from pipeline.cli.serving import up
+
+    return up
+
+
 def _explain() -> click.Command:
     from pipeline.cli.explaining import explain
 
@@ -66,6 +72,18 @@ def _rebuild() -> click.Command:
     return rebuild
 
 
+def _report() -> click.Command:
+    from pipeline.cli.report import report
+
+    return report
+
+
+def _tag() -> click.Command:
+    from pipeline.cli.tagging import tag
+
+    return tag
+
+
 def _doctor() -> click.Command:
     from pipeline.cli.doctor import doctor
 
@@ -76,6 +94,7 @@ def _doctor() -> click.Command:
 COMMANDS: dict[str, Loader] = {
     "demo": _demo,
     "import": _import,
+    "up": _up,
     "explain": _explain,
     "verdict": _verdict,
     "sql": _sql,
@@ -83,6 +102,8 @@ COMMANDS: dict[str, Loader] = {
     "replay": _replay,
     "export": _export,
     "rebuild": _rebuild,
+    "report": _report,
+    "tag": _tag,
     "doctor": _doctor,
 }
 

@@ -6,8 +6,8 @@ import os
 import platform
 import shutil
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,11 +18,14 @@ from pipeline.cli.asking import tables
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.frame import Invocation, examples, known_problem, shared_options
 from pipeline.cli.holding import LOCK_FILE, holder
+from pipeline.cli.instants import moment
 from pipeline.cli.output import format_option, write_rows
 from pipeline.cli.version import DISTRIBUTION, version
+from pipeline.running import Running, is_alive, live, read
 from pipeline.settings import ENVIRONMENT_PREFIX, Settings, unknown_variables
 
 if TYPE_CHECKING:
+    from pipeline.dead_letters import DeadLetter
     from pipeline.log.protocol import Log
     from pipeline.store import Store
 
@@ -58,19 +61,29 @@ class Finding(NamedTuple):
     short_help="What is installed, what is in there, what is missing.",
     epilog=examples(
         "aftermerge doctor                    what is wrong, and what to do about it",
+        "aftermerge doctor --acknowledge      I have seen these dead letters: speak of new ones only",
         "aftermerge doctor --settings         every setting with its value and meaning",
         "aftermerge doctor --format json      for a bug report",
     ),
 )
 @click.option("--settings", "only_settings", is_flag=True, help="List every setting with its meaning.")
+@click.option(
+    "--acknowledge",
+    is_flag=True,
+    help="Note that somebody has looked at the dead letters there are: from now on only newer ones count.",
+)
 @format_option
 @shared_options
 @click.pass_obj
-def doctor(invocation: Invocation, only_settings: bool, format_: str) -> None:
+def doctor(invocation: Invocation, only_settings: bool, acknowledge: bool, format_: str) -> None:
     """Say what is installed, where data lives, what is in it, and what is missing.
 
-    Exit 0: fine. 1: something to repair, or dead letters. 3: the data directory is held or can't be
-    used. 4: the log or the store is unavailable. Nothing is changed, and no secret is printed.
+    Exit 0: fine. 1: something to repair, or dead letters that nobody acknowledged. 3: the data
+    directory is held or can't be used. 4: the log or the store is unavailable. Nothing is changed but
+    what --acknowledge notes, and no secret is printed.
+
+    A dead letter counts until its file is read again without it, its event is taken in, or somebody
+    acknowledges it. The table `dead_letters` keeps all of them.
     """
     settings = invocation.settings
     if only_settings:
@@ -78,7 +91,7 @@ def doctor(invocation: Invocation, only_settings: bool, format_: str) -> None:
         return
     code = Exit.OK
     findings = [*_versions(), *_variables(settings)]
-    for part in (_directory, _contents):
+    for part in (_directory, partial(_contents, acknowledge=acknowledge)):
         try:
             findings += part(settings)
         except Problem as problem:
@@ -156,16 +169,39 @@ def _directory(settings: Settings) -> Iterator[Finding]:
         yield Finding("data", "disk free", _size_text(free), "problem", "make room, or move --data DIR")
     else:
         yield Finding("data", "disk free", _size_text(free))
-    by = holder(directory)
-    if by:
+    running = read(directory)
+    if running is not None and is_alive(running):
+        yield from _running(running, settings.workspace)
+    elif by := holder(directory):
         raise Problem(
             f"{directory} is held by {by}",
             hint="what is inside can be looked at when it has ended, or with another --data DIR",
             code=Exit.DATA,
         )
+    elif running is not None:
+        text = f"process {running.pid}, running since {running.started_at:%Y-%m-%d %H:%M} UTC, was killed"
+        yield Finding("up", "aftermerge up", text, "note", "nothing is lost: start it again when you like")
 
 
-def _contents(settings: Settings) -> Iterator[Finding]:
+def _running(running: Running, workspace: str) -> Iterator[Finding]:
+    """The process that holds the directory, by its own words."""
+    from pipeline.cli.following import status
+
+    try:
+        now = status(running, workspace)
+    except Exception as error:
+        raise known_problem(error) from error
+    other = running.version != version()
+    since = f"process {running.pid} since {running.started_at:%Y-%m-%d %H:%M} UTC"
+    advice = "another version than this command's: restart it" * other
+    state = "problem" if other else "ok"
+    yield Finding("up", "aftermerge up", f"{since}, version {running.version}", state, advice)
+    if now["trouble"]:
+        yield Finding("up", "waits", now["trouble"], "problem", "it goes on by itself when that is repaired")
+    yield Finding("up", "lag", f"{now['lag']:,} events")
+
+
+def _contents(settings: Settings, *, acknowledge: bool) -> Iterator[Finding]:
     """What the log and the store hold; the log is told even when the store is down."""
     if not (settings.data / LOCK_FILE).exists():
         return
@@ -173,7 +209,8 @@ def _contents(settings: Settings) -> Iterator[Finding]:
 
     try:
         with opened_log(settings, create=False) as log:
-            yield from _log(log)
+            yield from _log(log, served=live(settings.data) is not None)
+            yield from _dead_letters(log, acknowledge=acknowledge)
             with opened_store(settings) as store:
                 yield from _store(store, "embedded" if settings.embedded else store.place)
     except Problem:
@@ -182,22 +219,40 @@ def _contents(settings: Settings) -> Iterator[Finding]:
         raise known_problem(error) from error
 
 
-def _log(log: Log) -> Iterator[Finding]:
+def _log(log: Log, *, served: bool) -> Iterator[Finding]:
     from pipeline.cli.wiring import lag
-    from pipeline.dead_letters import read_letters
 
     for topic in ("events", "dead_letters"):
         yield Finding("log", topic, f"{log.end(topic, 0):,}")
     behind = lag(log)
     if behind:
         advice = "the next import or replay goes on with them, or `aftermerge rebuild`"
-        yield Finding("log", "not yet correlated", f"{behind:,}", "problem", advice)
+        if served:
+            advice = "`aftermerge up` is at it"
+        yield Finding("log", "not yet correlated", f"{behind:,}", "note" if served else "problem", advice)
     else:
         yield Finding("log", "not yet correlated", "0")
-    reasons = Counter(letter.reason for _, letter in read_letters(log))
-    for reason, count in reasons.most_common(DEAD_LETTER_REASONS_MAX):
-        advice = "repair the input and import it again; what is known already changes nothing"
-        yield Finding("dead letters", reason, f"{count:,}", "problem", advice)
+
+
+def _dead_letters(log: Log, *, acknowledge: bool) -> Iterator[Finding]:
+    """What was refused and neither settled by a later reading nor acknowledged, by reason."""
+    from pipeline.dead_letters import mark_looked_at, waiting
+
+    reasons: dict[str, list[DeadLetter]] = {}
+    for letter in waiting(log):
+        reasons.setdefault(letter.reason, []).append(letter)
+    state, advice = "problem", "repair the input and import it again, or `aftermerge doctor --acknowledge`"
+    if acknowledge:
+        mark_looked_at(log)
+        state, advice = "note", "acknowledged now"
+    by_count = sorted(reasons.items(), key=lambda pair: -len(pair[1]))
+    for reason, letters in by_count[:DEAD_LETTER_REASONS_MAX]:
+        times = [letter.failed_at for letter in letters if letter.failed_at]
+        since = f" since {moment(min(times)):%Y-%m-%d %H:%M} UTC" if times else ""
+        yield Finding("dead letters", reason, f"{len(letters):,}{since}", state, advice)
+    if left := sum(len(letters) for _, letters in by_count[DEAD_LETTER_REASONS_MAX:]):
+        more = f"{len(by_count) - DEAD_LETTER_REASONS_MAX:,} further reasons"
+        yield Finding("dead letters", more, f"{left:,}", state, "the table dead_letters holds all of them")
 
 
 def _store(store: Store, place: str) -> Iterator[Finding]:

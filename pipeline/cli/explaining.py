@@ -27,10 +27,18 @@ if TYPE_CHECKING:
 )
 @click.argument("name", metavar="INCIDENT|CHANGE|DEPLOYMENT")
 @click.option("--as-of", type=INSTANT, help="What was known at that time, ISO 8601, UTC unless it says.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document with everything that is known.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="A page for people, or one JSON document with everything that is known.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @shared_options
 @click.pass_obj
-def explain(invocation: Invocation, name: str, as_of: datetime | None, as_json: bool) -> None:
+def explain(invocation: Invocation, name: str, as_of: datetime | None, format_: str, as_json: bool) -> None:
     """Explain one incident, change or deployment in 25 lines.
 
     An incident: the verdict in words with its probability, the onset and how sure it is, three candidates
@@ -51,7 +59,7 @@ def explain(invocation: Invocation, name: str, as_of: datetime | None, as_json: 
         )
     from pipeline.explain import SeveralFindings, as_document
 
-    if as_json:
+    if as_json or format_ == "json":
         write_document(as_document(explanation))
     else:
         write_page(explanation)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import select
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -75,17 +78,60 @@ class CommandGroup(click.Group):
         except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the outermost place of all
             if not kwargs.get("standalone_mode", True):
                 raise
+            if isinstance(error, BrokenPipeError) and _reader_gone():
+                sys.exit(Exit.USAGE)  # all that click says out here is what is wrong with a command line
             sys.exit(_reported(error, debug="--debug" in sys.argv))
+        finally:
+            _finish_output()
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line; ``--help | head`` ends here."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(Exit.OK) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command and report how it failed, if it did."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit):
             raise
         except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - here every failure gets its words
+            # click's own answer to a broken pipe is 1, which here means that something went wrong
+            if isinstance(error, BrokenPipeError) and _reader_gone():
+                ctx.exit(Exit.OK)
             invocation = ctx.find_object(Invocation)
             ctx.exit(_reported(error, debug=invocation is not None and invocation.debug))
+
+
+def _reader_gone() -> bool:
+    """Whether nobody reads standard output or standard error any more (``... | head``)."""
+    for stream in (sys.stdout, sys.stderr):
+        poll = select.poll()
+        try:
+            poll.register(stream.fileno(), select.POLLOUT)
+        except (OSError, ValueError):  # no file at all, as in a test
+            continue
+        if any(flags & (select.POLLERR | select.POLLHUP) for _, flags in poll.poll(0)):
+            return True
+    return False
+
+
+def _finish_output() -> None:
+    """Write what is still held back; where nobody reads it, drop it without a word.
+
+    The interpreter would try again at its own end, complain, and end with a code of its own.
+    """
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is None or stream.closed:
+            continue
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _reported(error: BaseException, *, debug: bool) -> Exit:
@@ -98,7 +144,8 @@ def _reported(error: BaseException, *, debug: bool) -> Exit:
     if not isinstance(error, Problem):
         assert isinstance(error, Exception)
         error = known_problem(error)
-    error.show()
+    with suppress(BrokenPipeError):  # nobody reads it; the exit code still says it
+        error.show()
     return error.code
 
 
@@ -137,7 +184,10 @@ _KNOWN: dict[str, tuple[Exit, str]] = {
     "PersonKeyUnusable": (Exit.DATA, ""),
     "LogUnavailable": (Exit.UNAVAILABLE, _AGAIN),
     "LogCorrupt": (Exit.UNAVAILABLE, _AGAIN),
-    "StoreUnavailable": (Exit.UNAVAILABLE, "`aftermerge doctor` shows the store's address and its state"),
+    "StoreUnavailable": (
+        Exit.UNAVAILABLE,
+        "nothing is lost: when the store answers again, the same command goes on",
+    ),
     "MigrationRefused": (
         Exit.UNAVAILABLE,
         "run the version of aftermerge that made it, or a newer one",

@@ -16,6 +16,10 @@ LOCK_FILE = "lock"
 HOLDER_BYTES_MAX = 500
 
 
+class Held(Problem):
+    """Another process holds the directory."""
+
+
 @contextmanager
 def held(directory: Path, *, create: bool) -> Iterator[None]:
     """Hold ``directory`` while the block runs, and make it first when ``create`` is set.
@@ -74,7 +78,7 @@ def _lock(descriptor: int, directory: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Problem(
+        raise Held(
             f"data directory {directory} is held by {_read_holder(descriptor)}",
             hint="wait until it ends, stop it (Ctrl-C there; nothing is lost), or use another --data DIR",
             code=Exit.DATA,

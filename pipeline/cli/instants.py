@@ -33,6 +33,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
+def moment(at: int) -> datetime:
+    """The moment so many microseconds after the epoch."""
+    return EPOCH + timedelta(microseconds=at)
+
+
 def machine_now() -> int:
     """The machine's clock in microseconds UTC; only the edge reads it."""
     return microseconds(datetime.now(UTC))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.core.events import Event
     from pipeline.sources.git import GitOptions
     from pipeline.sources.history import HistoryOptions, HistoryReport
-    from pipeline.sources.lines import DeadLetter
+    from pipeline.sources.lines import UnreadableLine
     from pipeline.sources.truths import Truth
 
 #: fewer unreadable lines than this never stop a command, whatever their share
@@ -40,7 +41,7 @@ def take_in(parts: Parts, events: Iterable[Event], progress: ProgressCall = sile
 
 def append(parts: Parts, events: Iterable[Event], outcome: Outcome, progress: ProgressCall) -> None:
     """Append events to the log, where they are safe; nothing is correlated yet."""
-    from pipeline.normalize import append_events
+    from pipeline.appending import append_events
 
     appended = append_events(
         parts.log, parts.codec, parts.workspace, events, machine_now=machine_now(), progress=progress
@@ -52,6 +53,8 @@ def append(parts: Parts, events: Iterable[Event], outcome: Outcome, progress: Pr
 
 def correlate(parts: Parts, outcome: Outcome, progress: ProgressCall = silent) -> Outcome:
     """Fold what the log holds and the tables don't; an import from behind the horizon ends in a rebuild."""
+    if parts.follower is not None:
+        return parts.follower.caught_up(parts.log, outcome, progress)
     step = correlator(parts)
     summary = step.run(progress)
     outcome.correlated += summary.folded
@@ -72,47 +75,47 @@ def rebuilt(parts: Parts, progress: ProgressCall = silent) -> Outcome:
     outcome = correlate(parts, Outcome(), progress)
     if outcome.rebuilt:
         return outcome
-    summary = correlator(parts).rebuild(parts.workspace, progress)
-    outcome.correlated, outcome.rows = summary.folded, summary.rows
+    if parts.follower is not None:
+        done = parts.follower.rebuild(progress)
+        outcome.correlated, outcome.rows = done["folded"], done["rows"]
+    else:
+        summary = correlator(parts).rebuild(parts.workspace, progress)
+        outcome.correlated, outcome.rows = summary.folded, summary.rows
     outcome.rebuilt = True
     return outcome
 
 
-def keep_unreadable(parts: Parts, file: Path, letters: Iterable[DeadLetter]) -> int:
-    """Keep the unreadable lines of one file; returns how many there were, kept before or not."""
-    from pipeline.dead_letters import DeadLetter as Letter
-    from pipeline.dead_letters import bury
+def keep_unreadable(parts: Parts, file: Path, lines: Iterable[UnreadableLine]) -> int:
+    """Keep the unreadable lines of a file that was read to its end; returns how many there were."""
+    from pipeline.dead_letters import bury_of_file, of_line
 
-    place, failed_at = str(file.absolute()), machine_now()
-    return bury(
-        parts.log,
-        (
-            Letter(parts.workspace, "", -1, line, f"{place}:{line}", reason, value, failed_at)
-            for line, reason, value in letters
-        ),
-    )
+    place, now = str(file.absolute()), machine_now()
+    letters = (of_line(parts.workspace, place, *line, now) for line in lines)
+    return bury_of_file(parts.log, parts.workspace, place, letters, now)
 
 
 def import_histories(
     parts: Parts, files: Sequence[Path], options: HistoryOptions, progress: ProgressCall = silent
 ) -> Outcome:
     """Read files of the compact history format, put all of them in one order, and take them in."""
+    from pipeline.appending import refusal
     from pipeline.sorting import by_own_time
     from pipeline.sources.history import parse_history
     from pipeline.sources.lines import LinesFile
 
     outcome = Outcome()
-    histories = [parse_history(LinesFile(file), options, parts.person_token) for file in files]
+    refuse = partial(refusal, machine_now=machine_now())
+    histories = [parse_history(LinesFile(file), options, parts.person_token, refuse) for file in files]
 
     def events() -> Iterator[Event]:
         for file, history in zip(files, histories, strict=True):
             yield from _counted(history, f"reading {file.name}", progress)
-            _judge(parts, file, history.dead_letters, sum(history.report.records.values()))
+            _judge(parts, file, history.unreadable, sum(history.report.records.values()))
 
     append(parts, by_own_time(events(), parts.settings.data), outcome, progress)
     for file, history in zip(files, histories, strict=True):
         keep_truths(parts, history.truths)
-        outcome.dead_letters += keep_unreadable(parts, file, history.dead_letters)
+        outcome.dead_letters += keep_unreadable(parts, file, history.unreadable)
         outcome.lines += _history_lines(file, history.report)
     return correlate(parts, outcome, progress)
 
@@ -129,16 +132,19 @@ def replay_files(
     def events() -> Iterator[Event]:
         for replay in replays:
             yield from _counted(replay, f"reading {replay.file.name}", progress)
-            _judge(parts, replay.file, replay.dead_letters, replay.events)
+            _judge(parts, replay.file, replay.unreadable, replay.events + replay.unused.total())
 
     incoming = events() if as_received else by_own_time(events(), parts.settings.data)
     append(parts, incoming, outcome, progress)
     for replay in replays:
-        outcome.dead_letters += keep_unreadable(parts, replay.file, replay.dead_letters)
+        outcome.dead_letters += keep_unreadable(parts, replay.file, replay.unreadable)
         outcome.lines.append(Line("read", "events", replay.events, str(replay.file)))
         for workspace, count in replay.strangers.items():
             remark = f"named workspace {workspace}, read into {parts.workspace}"
             outcome.lines.append(Line("read", "events", count, remark))
+        for word, count in sorted(replay.unused.items()):
+            remark = "a CDEvents type that nothing is made of: passed over"
+            outcome.lines.append(Line("read", word, count, remark))
     return correlate(parts, outcome, progress)
 
 
@@ -148,25 +154,35 @@ class Replay:
     def __init__(self, parts: Parts, file: Path) -> None:
         self.file = file
         self.events = 0
-        self.dead_letters: list[DeadLetter] = []
+        self.unreadable: list[UnreadableLine] = []
+        #: CDEvents types that are known and not used -> how many
+        self.unused: Counter[str] = Counter()
         #: workspace that lines name, other than the one they are read into -> how many
         self.strangers: Counter[str] = Counter()
         self._parts = parts
 
     def __iter__(self) -> Iterator[Event]:
+        from pipeline.appending import refusal
         from pipeline.core.events import InvalidEvent
         from pipeline.dead_letters import VALUE_BYTES_MAX
+        from pipeline.sources.cdevents import UnusedEvent
         from pipeline.sources.cloudevents import parse_line
-        from pipeline.sources.lines import DEAD_LETTERS_MAX, DeadLetter, LinesFile
+        from pipeline.sources.lines import UNREADABLE_LINES_MAX, LinesFile, UnreadableLine
 
+        now = machine_now()
         for number, line in LinesFile(self.file):
             try:
                 workspace, event = parse_line(line, person_token=self._parts.person_token)
+                if reason := refusal(event, now):
+                    raise InvalidEvent(reason)
+            except UnusedEvent as unused:
+                self.unused[unused.word] += 1
+                continue
             except InvalidEvent as error:
-                self.dead_letters.append(DeadLetter(number, str(error), line[:VALUE_BYTES_MAX]))
-                if len(self.dead_letters) > DEAD_LETTERS_MAX:
+                self.unreadable.append(UnreadableLine(number, str(error), line[:VALUE_BYTES_MAX]))
+                if len(self.unreadable) > UNREADABLE_LINES_MAX:
                     raise Problem(
-                        f"{self.file}: more than {DEAD_LETTERS_MAX:,} lines can't be read;"
+                        f"{self.file}: more than {UNREADABLE_LINES_MAX:,} lines can't be read;"
                         f" line {number}: {error}",
                         hint=WRONG_INPUT_HINT,
                     ) from None
@@ -236,12 +252,12 @@ def _history_lines(file: Path, report: HistoryReport) -> Iterator[Line]:
             yield Line("read", what, count, remark)
 
 
-def _judge(parts: Parts, file: Path, letters: Sequence[DeadLetter], good: int) -> None:
+def _judge(parts: Parts, file: Path, bad: Sequence[UnreadableLine], good: int) -> None:
     """Stop before anything is appended when most of an input can't be read."""
-    share = len(letters) / max(1, len(letters) + good)
-    if len(letters) >= DEAD_LETTERS_JUDGED_MIN and share > parts.settings.dead_letter_ratio_max:
+    share = len(bad) / max(1, len(bad) + good)
+    if len(bad) >= DEAD_LETTERS_JUDGED_MIN and share > parts.settings.dead_letter_ratio_max:
         raise Problem(
-            f"{file}: {len(letters):,} of {len(letters) + good:,} lines can't be read;"
-            f" line {letters[0].line}: {letters[0].reason}",
+            f"{file}: {len(bad):,} of {len(bad) + good:,} lines can't be read;"
+            f" line {bad[0].number}: {bad[0].reason}",
             hint=WRONG_INPUT_HINT,
         )

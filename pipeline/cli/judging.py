@@ -11,8 +11,8 @@ import click
 
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.frame import Invocation, examples, shared_options
-from pipeline.cli.instants import INSTANT, machine_now, microseconds
-from pipeline.cli.output import format_option, write_rows
+from pipeline.cli.instants import INSTANT, machine_now, microseconds, moment
+from pipeline.cli.output import format_option, iso_time, write_rows
 
 if TYPE_CHECKING:
     from pipeline.cli.wiring import Parts
@@ -66,7 +66,7 @@ class Word:
 )
 @click.option("--by", required=True, metavar="LOGIN", help="Who says so; kept as a token, never as a name.")
 @click.option("--because", required=True, metavar="TEXT", help="Why, in a sentence; shown by `explain`.")
-@click.option("--retract", is_flag=True, help="Take the same word back.")
+@click.option("--retract", is_flag=True, help="Take the same word back: the one before it holds again.")
 @format_option
 @shared_options
 @click.pass_obj
@@ -115,23 +115,27 @@ def verdict(
 
 
 def _events(parts: Parts, word: Word) -> Iterator[VerdictGiven]:
-    """One event for each thing said. The natural key is the thing, and the moment of speaking is its
-    version, so that the later word holds and a retraction takes the place of what it takes back."""
+    """One event for each thing said. The natural key is the thing with what was said of it, and the moment
+    of speaking is its version: the latest word holds, a retraction takes back one word and no other, and
+    the word before it holds again."""
     from pipeline.core.events import VerdictGiven
 
     said_at = machine_now()
     time, imported = _moment(parts, word.incident, said_at)
     said: list[tuple[str, str, dict[str, object]]] = []
     if word.cause:
-        said.append(("cause", word.incident, {"cause": word.cause}))
+        said.append(("cause", f"{word.incident} by {word.cause}", {"cause": word.cause}))
     if word.merge_into:
         said.append(("merge", f"{word.incident} into {word.merge_into}", {"other_incident": word.merge_into}))
     if word.onset_at is not None:
-        said.append(("onset", word.incident, {"onset_at": word.onset_at}))
+        onset = iso_time(moment(word.onset_at))
+        said.append(("onset", f"{word.incident} at {onset}", {"onset_at": word.onset_at}))
     if word.ignore_deployment:
         deployment = word.ignore_deployment
         said.append(("ignore", f"{word.incident} without {deployment}", {"deployment": deployment}))
     for kind, thing, values in said:
+        if word.retracted:
+            _demand(parts, word.incident, kind, f"verdict {thing} {kind}")
         yield VerdictGiven(
             id=f"verdict {thing} {kind}",
             source=SOURCE,
@@ -148,6 +152,23 @@ def _events(parts: Parts, word: Word) -> Iterator[VerdictGiven]:
             by=word.by,
             because=word.because,
             **values,  # type: ignore[arg-type]  # each value belongs to the field beside it
+        )
+
+
+def _demand(parts: Parts, incident: str, kind: str, event: str) -> None:
+    """Refuse to take back what nobody said; exit 5, with what was said."""
+    rows = parts.store.query(
+        "SELECT id FROM events_verdict_given"
+        " WHERE workspace = {workspace:String} AND incident = {incident:String} AND verdict = {kind:String}"
+        " GROUP BY id HAVING NOT argMax(retracted, source_version) ORDER BY max(source_version) DESC",
+        {"workspace": parts.workspace, "incident": incident, "kind": kind},
+    ).rows
+    standing = [str(row[0]) for row in rows]
+    if event not in standing:
+        raise Problem(
+            f"nobody said so of {incident}: there is no {event!r} to take back",
+            hint=f"what stands: {', '.join(standing)}" if standing else f"no word on its {kind} stands",
+            code=Exit.NOTHING,
         )
 
 
@@ -204,7 +225,9 @@ def _deployment(parts: Parts, name: str) -> str:
         return ""
     rows = parts.store.query(
         "SELECT deployment FROM deployments FINAL"
-        " WHERE workspace = {workspace:String} AND deployment = {name:String}",
+        " WHERE workspace = {workspace:String} AND deployment = {name:String}"
+        " UNION ALL SELECT deployment FROM events_deployment_finished"  # a further reporter's own key
+        " WHERE workspace = {workspace:String} AND deployment = {name:String} LIMIT 1",
         {"workspace": parts.workspace, "name": name},
     ).rows
     if not rows:

@@ -21,6 +21,7 @@ QUERY_CHARACTERS_MAX = 1_000_000
         'aftermerge sql "SELECT service, count() FROM deployments FINAL GROUP BY service"',
         'aftermerge sql --format csv "SELECT * FROM incidents FINAL" > incidents.csv',
         "aftermerge sql < question.sql",
+        "aftermerge sql '\\d incidents'                    the columns of one table, as at the prompt",
     ),
 )
 @click.argument("query", required=False)
@@ -46,6 +47,11 @@ def sql(invocation: Invocation, query: str | None, format_: str) -> None:
             from pipeline.cli.prompt import converse
 
             converse(parts, format_)
+            return
+        if query.lstrip().startswith("\\"):
+            from pipeline.cli.prompt import answer
+
+            answer(parts, query.strip(), format_)
             return
         columns, rows = run_query(parts.store, query)
     write_rows(columns, rows, format_)

@@ -6,16 +6,19 @@ Everything heavy is imported where it is used, so that ``--help`` answers at onc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.cli.holding import held
+from pipeline.cli.exits import Exit, Problem
+from pipeline.cli.holding import Held, held
 from pipeline.cli.progress import ProgressCall
 from pipeline.log.topics import TOPICS
+from pipeline.running import live
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.cli.following import Follower
     from pipeline.codec import Codec
     from pipeline.core.events import Event
     from pipeline.core.parameters import Parameters
@@ -39,6 +42,8 @@ class Parts:
     codec: Codec
     store: Store
     person_token: Callable[[str], str]
+    #: set while another process holds the directory, correlates, and answers for log and store
+    follower: Follower | None = None
 
     @property
     def workspace(self) -> str:
@@ -50,19 +55,42 @@ class Parts:
 def opened(settings: Settings, *, create: bool) -> Iterator[Parts]:
     """Hold the data directory, open log and store, and bring the store's tables up to date.
 
-    With ``create`` the directory is made when it is missing; without, a missing one is exit 5.
+    With ``create`` the directory is made when it is missing; without, a missing one is exit 5. Where
+    ``aftermerge up`` holds it, the log is its log, the store can only be asked, and it correlates.
     """
     with opened_log(settings, create=create) as log, opened_store(settings) as store:
+        from pipeline.cli.following import follower
         from pipeline.codec import Codec
+        from pipeline.log.served import ServedLog
         from pipeline.persons import open_persons
 
-        yield Parts(settings, log, Codec(), store, open_persons(settings.data).person_token)
+        running = live(settings.data) if isinstance(log, ServedLog) else None
+        yield Parts(
+            settings,
+            log,
+            Codec(),
+            store,
+            open_persons(settings.data).person_token,
+            None if running is None else follower(running, settings.workspace),
+        )
 
 
 @contextmanager
 def opened_log(settings: Settings, *, create: bool) -> Iterator[Log]:
-    """Hold the data directory and open its log with all topics."""
-    with held(settings.data, create=create):
+    """Hold the data directory and open its log with all topics; or talk to ``aftermerge up``."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(settings.data, create=create))
+        except Held as problem:
+            running = live(settings.data)
+            if running is None:
+                if "(aftermerge up" in problem.message:
+                    problem.hint = "it is starting or stopping: run the same command again in a moment"
+                raise
+            from pipeline.log.served import ServedLog
+
+            yield stack.enter_context(closing(ServedLog(running.control_socket)))
+            return
         # Not before: whoever can't have the directory learns it at once.
         from pipeline.log.sqlite import SqliteLog
 
@@ -74,7 +102,24 @@ def opened_log(settings: Settings, *, create: bool) -> Iterator[Log]:
 
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
-    """Open the store, embedded or a server, and bring its tables and views up to date."""
+    """Open the store, embedded or a server, and bring its tables and views up to date.
+
+    While ``aftermerge up`` runs, this is its store, and it can only be asked.
+    """
+    # a note of this directory is live only while its writer, and not this process, holds it
+    if (running := live(settings.data)) is not None and running.clickhouse_url:
+        from pipeline.store.attached import attach
+
+        if not running.clickhouse_url and settings.embedded:
+            raise Problem(
+                f"process {running.pid} (aftermerge up) answers no queries",
+                hint="start it with AFTERMERGE_CLICKHOUSE_LISTEN=127.0.0.1:8123, or stop it meanwhile",
+                code=Exit.UNAVAILABLE,
+            )
+        dsn = running.dsn or settings.resolved_dsn()
+        with closing(attach(dsn, settings.database)) as attached:
+            yield attached
+        return
     from pipeline.store import Store
 
     with closing(Store.open(settings.resolved_dsn(), settings.database)) as store:

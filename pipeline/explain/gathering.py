@@ -13,6 +13,7 @@ from pipeline.core.facts import (
     DeploymentFact,
     IncidentFact,
 )
+from pipeline.core.incidents import spoken
 from pipeline.core.parameters import Parameters
 from pipeline.core.tellings import winner
 from pipeline.explain.findings import (
@@ -66,7 +67,7 @@ def _holding(tellings: Iterable[VerdictGiven]) -> list[VerdictGiven]:
     for telling in tellings:
         held[telling.id] = winner(held[telling.id], telling) if telling.id in held else telling
     given = [event for event in held.values() if isinstance(event, VerdictGiven) and not event.retracted]
-    return sorted(given, key=lambda event: (event.time, event.sequence, event.id))
+    return sorted(given, key=spoken)
 
 
 def _candidates(

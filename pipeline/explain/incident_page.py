@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.core.events import VerdictGiven
 from pipeline.core.facts import AttributionFact
 from pipeline.explain.findings import Candidate, IncidentFindings
 from pipeline.explain.labels import deployment_label, version_label
@@ -16,6 +17,10 @@ _CHANGE_MIN = 0.01
 _LATER_SHOWN = 3
 #: what is left beside the two likeliest is told from this share on
 _OTHERS_MIN = 0.1
+_NO_KNOWN_DEPLOYMENT = {
+    "none": "probably no deployment caused it",
+    "unseen": "probably a deployment that nobody reported",
+}
 _ONSET = {
     "verdict": "a person said so",
     "event": "whoever reported it said so",
@@ -60,29 +65,47 @@ def incident_page(found: IncidentFindings, width: int) -> Page:
 
 def _verdict(page: Page, found: IncidentFindings) -> None:
     incident = found.incident
-    p = share(incident.probability)
-    first = found.candidates[0] if found.candidates else None
-    label = _label(first) if first is not None else ""
-    if incident.cause_kind == "none":
-        cause = ["probably no deployment caused it", p]
-    elif incident.cause_kind == "unseen":
-        cause = ["a deployment that nobody reported", p]
-    else:
-        cause = [label, p]
+    said = next((event for event in reversed(found.verdicts) if event.verdict == "cause"), None)
     word = incident.verdict.upper()
     if incident.verdict == "undecided":
         page.flow(f"{word}: ", _undecided(found), lines_max=2, between=", ")
     else:
+        cause = _confirmed(found, said) if said is not None and word == "CONFIRMED" else _likeliest(found)
         page.flow(f"{word}: ", cause, lines_max=2, between=", ")
     own = any(entry.row.service == incident.service for entry in found.candidates)
     if incident.service and incident.cause_kind != "deployment" and found.candidates and not own:
         page.line(f"  none of the candidates is a deployment of {safe(incident.service)} itself")
-    verdict = next((event for event in reversed(found.verdicts) if event.verdict == "cause"), None)
-    if verdict is not None:
-        said = [f"{safe(verdict.by) or 'somebody'} named {safe(verdict.cause)}"]
-        if verdict.because:
-            said.append(f'"{safe(verdict.because)}"')
-        page.flow("  ", said, lines_max=2, between=": ")
+    if said is not None:
+        words = "said so" if said.cause in _NO_KNOWN_DEPLOYMENT else f"named {safe(said.cause)}"
+        who = [f"{safe(said.by) or 'somebody'} {words}"]
+        if said.because:
+            who.append(f'"{safe(said.because)}"')
+        page.flow("  ", who, lines_max=2, between=": ")
+
+
+def _likeliest(found: IncidentFindings) -> list[str]:
+    """The likeliest cause in words, and its probability."""
+    p = share(found.incident.probability)
+    if found.incident.cause_kind in _NO_KNOWN_DEPLOYMENT:
+        return [_NO_KNOWN_DEPLOYMENT[found.incident.cause_kind], p]
+    return [_label(found.candidates[0]) if found.candidates else "", p]
+
+
+def _confirmed(found: IncidentFindings, said: VerdictGiven) -> list[str]:
+    """What a person named, which is certain; the probability is that of the candidate it leads to."""
+    if said.cause == "none":
+        return ["a person said that no deployment caused it"]
+    if said.cause == "unseen":
+        return ["a person said that a deployment caused it which nobody reported"]
+    if _is_named(found):
+        return _likeliest(found)
+    left = [f"of these {_label(found.candidates[0])} is likeliest"] if found.candidates else []
+    return [safe(said.cause), "which no deployment in question brought", *left]
+
+
+def _is_named(found: IncidentFindings) -> bool:
+    """Whether the likeliest candidate is what a person named: its change may never have been deployed."""
+    return bool(found.candidates) and "verdict" in found.candidates[0].row.factors
 
 
 def _undecided(found: IncidentFindings) -> list[str]:
@@ -205,11 +228,14 @@ def _silent(found: IncidentFindings) -> list[str]:
 def _rollback(page: Page, found: IncidentFindings) -> None:
     """What to do about the likeliest deployment, unless none of them is to blame."""
     rollback = found.rollback
-    if rollback is None or found.incident.cause_kind != "deployment":
+    incident = found.incident
+    if rollback is None or incident.cause_kind != "deployment":
+        return
+    if incident.verdict == "confirmed" and not _is_named(found):
         return
     if rollback.undone_by is not None:
         undone = rollback.undone_by
-        at = clock(undone.live_at, found.incident.opened_at)
+        at = clock(undone.live_at, incident.opened_at)
         page.flow_field(
             "roll back", [f"done {at}", f"to {deployment_label(undone)}"], lines_max=2, between=", "
         )

@@ -31,7 +31,7 @@ class Named(NamedTuple):
     kind: str
     key: str
     about: str
-    #: what the name was found in: the end of the key, a tag, or a commit
+    #: what the name was found in: the end of the key, a tag, the end of a tag, or a commit
     by: str
 
 
@@ -43,6 +43,9 @@ class Known(Protocol):
 
     def incidents_with(self, member: str) -> list[IncidentFact]:
         """Incidents that a report with this key is a part of."""
+
+    def deployments_with(self, report: str) -> list[DeploymentFact]:
+        """Deployments that a report with this key is a part of: several reporters tell of one deployment."""
 
     def lane(self, of: DeploymentFact, after: int, until: int) -> list[DeploymentFact]:
         """Deployments of the same service, environment and kind, live in ``(after, until]``; oldest first."""
@@ -66,6 +69,11 @@ def ends_with(key: str, name: str) -> bool:
         return False
     before = key[: -len(name)][-1:]
     return not before or not _INSIDE_A_NAME.match(name[0]) or not _INSIDE_A_NAME.match(before)
+
+
+def ends_tag(tag: str, name: str) -> bool:
+    """Whether a name is the end of a tag after a ``/``: ``v449`` of ``production/v449``."""
+    return len(name) > 1 and tag.endswith(f"/{name}")
 
 
 def chain(target: str, lane: Iterable[DeploymentFact]) -> list[DeploymentFact]:

@@ -48,6 +48,21 @@ WHERE workspace = {workspace:String}
   AND (tag = {name:String} OR concat(service, ' ', tag) = {name:String})
 ORDER BY live_at DESC, deployment LIMIT {limit:UInt32}
 """
+_TAG_ENDS = """
+SELECT deployment, transition FROM deployments FINAL
+WHERE workspace = {workspace:String} AND length({name:String}) > 1
+  AND (endsWith(tag, concat('/', {name:String}))
+    OR startsWith({name:String}, concat(service, ' '))
+       AND endsWith(tag, concat('/', substring({name:String}, length(service) + 2))))
+ORDER BY live_at DESC, deployment LIMIT {limit:UInt32}
+"""
+_REPORTED = """
+FROM deployments FINAL
+WHERE workspace = {workspace:String} AND hasAny(events, (
+    SELECT groupUniqArray(id) FROM events_deployment_finished
+    WHERE workspace = {workspace:String} AND deployment = {report:String}
+)) ORDER BY deployment
+"""
 _COMMITTED = """
 SELECT 'change', change, title FROM changes FINAL
 WHERE workspace = {workspace:String} AND startsWith(sha, {name:String})
@@ -99,6 +114,9 @@ class Live:
             member=member,
         )
 
+    def deployments_with(self, report: str) -> list[DeploymentFact]:
+        return self._read(DeploymentFact, _REPORTED, report=report)
+
     def lane(self, of: DeploymentFact, after: int, until: int) -> list[DeploymentFact]:
         return self._read(
             DeploymentFact,
@@ -120,6 +138,10 @@ class Live:
         found.extend(
             Named(DEPLOYMENT, str(key), str(transition), "tag")
             for key, transition in self._ask(_TAGGED, name=name, limit=_ENDING_ROWS_MAX)
+        )
+        found.extend(
+            Named(DEPLOYMENT, str(key), str(transition), "end of tag")
+            for key, transition in self._ask(_TAG_ENDS, name=name, limit=_ENDING_ROWS_MAX)
         )
         commit = commit_of(name)
         if commit:

@@ -22,7 +22,16 @@ from pipeline.core.facts import (
 )
 from pipeline.core.parameters import LEARNING_WEEKS, WEEK, Parameters
 from pipeline.core.workspace import Workspace
-from pipeline.explain.known import CHANGE, DEPLOYMENT, INCIDENT, LANE_ROWS_MAX, Named, commit_of, ends_with
+from pipeline.explain.known import (
+    CHANGE,
+    DEPLOYMENT,
+    INCIDENT,
+    LANE_ROWS_MAX,
+    Named,
+    commit_of,
+    ends_tag,
+    ends_with,
+)
 from pipeline.log.protocol import Log
 from pipeline.rebuild import EVENTS, columns_of, events_of
 from pipeline.sorting import by_own_time
@@ -81,6 +90,11 @@ class Then:
     def incidents_with(self, member: str) -> list[IncidentFact]:
         return self._all(IncidentFact, lambda incident: member in incident.members)
 
+    def deployments_with(self, report: str) -> list[DeploymentFact]:
+        entity = self._workspace.entities["deployment"].get(report)
+        told = {event.id for event in entity.events()} if entity is not None else set()
+        return self._all(DeploymentFact, lambda row: not told.isdisjoint(row.events))
+
     def lane(self, of: DeploymentFact, after: int, until: int) -> list[DeploymentFact]:
         place = (of.service, of.environment, of.kind)
         found = self._all(
@@ -99,6 +113,8 @@ class Then:
             found.append((_begun(change), Named(CHANGE, change.change, change.title, "ending")))
         for row in self._all(DeploymentFact, lambda row: name in (row.tag, f"{row.service} {row.tag}")):
             found.append((row.live_at, Named(DEPLOYMENT, row.deployment, row.transition, "tag")))
+        for row in self._all(DeploymentFact, lambda row: _tag_ends(row, name)):
+            found.append((row.live_at, Named(DEPLOYMENT, row.deployment, row.transition, "end of tag")))
         for row in self._all(DeploymentFact, lambda row: ends_with(row.deployment, name)):
             found.append((row.live_at, Named(DEPLOYMENT, row.deployment, "", "ending")))
         if commit:
@@ -127,6 +143,11 @@ class Then:
 
 def _key(row: Fact) -> tuple[object, ...]:
     return tuple(getattr(row, name) for name in row.keys)
+
+
+def _tag_ends(row: DeploymentFact, name: str) -> bool:
+    alone = name.removeprefix(f"{row.service} ")
+    return ends_tag(row.tag, name) or (alone != name and ends_tag(row.tag, alone))
 
 
 def _begun(change: ChangeFact) -> int:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,7 +17,11 @@ from pipeline.cli import COMMANDS, main
 from pipeline.cli.exits import MEANINGS, Exit, Problem
 from pipeline.cli.frame import CommandGroup, known_problem
 from pipeline.cli.holding import held, holder
+from pipeline.cli.intake import take_in
+from pipeline.cli.wiring import opened
+from pipeline.core.events import IncidentDetected
 from pipeline.log.protocol import LogCorrupt, LogUnavailable
+from pipeline.settings import load_settings
 
 WAIT_SECONDS_MAX = 60
 POLL_SECONDS = 0.02
@@ -185,6 +190,70 @@ def test_debug_shows_the_traceback() -> None:
     result = CliRunner().invoke(failing(ZeroDivisionError("x")), ["--debug", "fail"])
     assert "Traceback" in result.stderr
     assert result.exit_code == Exit.BUG
+
+
+def piped(arguments: list[str], *, read: int, stderr: int = subprocess.PIPE) -> tuple[int, bytes, bytes]:
+    """Exit code, what was read, and what stood on stderr, when the reader goes away after some bytes."""
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as process:
+        assert process.stdout is not None
+        head = process.stdout.read(read)
+        process.stdout.close()
+        said = process.stderr.read() if process.stderr is not None else b""
+        return process.wait(timeout=WAIT_SECONDS_MAX), head, said
+
+
+@pytest.fixture(scope="module")
+def some_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("piped")
+    with opened(load_settings(data=directory), create=True) as parts:
+        event = IncidentDetected(
+            "pager i1 detected", "pager", 10**15, 10**15, True, 0, 1, False, 0, "i1", title="x" * 1000
+        )
+        take_in(
+            parts,
+            [
+                msgspec.structs.replace(event, id=f"pager i{number} detected", incident=f"i{number}")
+                for number in range(500)
+            ],
+        )
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        (["export"], 10),
+        (["sql", "SELECT number FROM numbers(100000)"], 10),
+        (["sql", "SELECT 1"], 0),
+        (["doctor"], 0),
+        (["--help"], 0),
+        (["explain", "--help"], 0),
+    ],
+)
+def test_a_reader_that_has_had_enough_ends_a_command_quietly(
+    some_data: Path, arguments: list[str], read: int
+) -> None:
+    code, head, said = piped(["--data", str(some_data), *arguments], read=read)
+    assert len(head) == read
+    assert (code, said) == (Exit.OK, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"), [(["explain", "nobody"], Exit.NOTHING), (["--no-such-option"], Exit.USAGE)]
+)
+def test_a_failure_that_nobody_reads_keeps_its_exit_code(
+    some_data: Path, arguments: list[str], expected: Exit
+) -> None:
+    code, _, _ = piped(["--data", str(some_data), *arguments], read=0, stderr=subprocess.STDOUT)
+    assert code == expected
+
+
+def test_a_pipe_that_breaks_elsewhere_is_no_success() -> None:
+    """Only the reader of what is printed may go away: a connection that breaks is a failure."""
+    result = CliRunner().invoke(failing(BrokenPipeError(32, "Broken pipe")), ["fail"])
+    assert result.exit_code == Exit.DATA
+    assert "Broken pipe" in result.stderr
 
 
 def test_a_long_message_is_cut() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
 from pipeline.cli.exits import Exit
+from pipeline.cli.instants import machine_now
 from pipeline.cli.intake import DEAD_LETTERS_JUDGED_MIN
 from pipeline.core.events import ChangeMerged, DeploymentFinished, Event
 from pipeline.sources.cloudevents import parse_line, render
@@ -135,6 +138,100 @@ def test_a_dead_letter_is_kept_once(tmp_path: Path) -> None:
         assert run(tmp_path / "data", "replay", file).exit_code == Exit.PARTLY
     doctor = json.loads(run(tmp_path / "data", "doctor", "--format", "json").stdout)
     assert {line["what"]: line["value"] for line in doctor if line["section"] == "log"}["dead_letters"] == "1"
+
+
+def findings(data: Path, *arguments: str) -> tuple[int, dict[str, str]]:
+    """The exit code of ``doctor``, and what it says of dead letters: reason -> count and since when."""
+    result = run(data, "doctor", "--format", "json", *arguments)
+    lines = json.loads(result.stdout)
+    return result.exit_code, {
+        line["what"]: line["value"] for line in lines if line["section"] == "dead letters"
+    }
+
+
+def test_a_repaired_file_settles_its_dead_letters(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", written(tmp_path / "in.jsonl", world(), b"{not json", b"{nor this")
+    other = written(tmp_path / "other.jsonl", world(), b"{not json")
+    assert run(data, "replay", file, other).exit_code == Exit.PARTLY
+    code, letters = findings(data)
+    assert code == Exit.PARTLY
+    assert [value.split(" since ")[0] for value in letters.values()] == ["3"]
+    written(file, world(6), b"{nor this")
+    assert run(data, "replay", file).exit_code == Exit.PARTLY
+    assert [value.split(" since ")[0] for value in findings(data)[1].values()] == ["2"], "one place each"
+    for repaired in (file, other):
+        assert findings(data)[0] == Exit.PARTLY
+        written(repaired, world(6))
+        assert run(data, "replay", repaired).exit_code == Exit.OK
+    assert findings(data) == (Exit.OK, {})
+    kept = json.loads(run(data, "sql", "SELECT * FROM dead_letters FINAL", "--format", "json").stdout)
+    assert len(kept) == 4, "what was refused stays in the table"
+
+
+def test_what_breaks_again_is_told_again(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "in.jsonl"
+    for further, expected in ([b"{not json"], Exit.PARTLY), ([], Exit.OK), ([b"{not json"], Exit.PARTLY):
+        assert run(data, "replay", written(file, world(), *further)).exit_code == expected
+        assert findings(data)[0] == expected
+
+
+def test_dead_letters_that_somebody_has_looked_at_are_no_problem(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    file = written(tmp_path / "in.jsonl", world(), b"{not json")
+    run(data, "replay", file)
+    code, letters = findings(data)
+    assert code == Exit.PARTLY
+    (since,) = letters.values()
+    assert re.fullmatch(r"1 since \d{4}-\d\d-\d\d \d\d:\d\d UTC", since)
+    assert findings(data, "--acknowledge") == (Exit.OK, letters), "shown once more, as what it is about"
+    assert findings(data) == (Exit.OK, {})
+    assert run(data, "replay", file).exit_code == Exit.PARTLY, "an import still says what it left out"
+    assert findings(data) == (Exit.OK, {}), "it is the letter that was looked at"
+    run(data, "replay", written(tmp_path / "new.jsonl", world(), b"{not json"))
+    assert findings(data)[0] == Exit.PARTLY
+
+
+def test_known_types_that_nothing_is_made_of_are_passed_over(tmp_path: Path) -> None:
+    line = render(world()[0], "default")
+    unused = [
+        line.replace(b"dev.cdevents.change.merged.0.3.0", f"dev.cdevents.{word}.0.2.0".encode())
+        for word in ("pipelinerun.started", "build.queued")
+    ]
+    file = written(tmp_path / "in.jsonl", world(), *unused * DEAD_LETTERS_JUDGED_MIN)
+    result = run(tmp_path / "data", "replay", file, "--format", "json")
+    assert result.exit_code == Exit.OK, result.stderr
+    read = {line["what"]: line["value"] for line in json.loads(result.stdout) if line["section"] == "read"}
+    assert read == {
+        "events": len(world()),
+        "pipelinerun.started": DEAD_LETTERS_JUDGED_MIN,
+        "build.queued": DEAD_LETTERS_JUDGED_MIN,
+    }
+    assert findings(tmp_path / "data") == (Exit.OK, {})
+
+
+def test_known_types_count_as_read_when_a_file_is_judged(tmp_path: Path) -> None:
+    """A hundred bad lines are too many of a few events, and few beside thousands of good CDEvents."""
+    line = render(world()[0], "default")
+    unused = line.replace(b"dev.cdevents.change.merged.0.3.0", b"dev.cdevents.taskrun.started.0.2.0")
+    bad = [b"{not json"] * DEAD_LETTERS_JUDGED_MIN
+    file = written(tmp_path / "in.jsonl", world(), *bad, *[unused] * 100 * DEAD_LETTERS_JUDGED_MIN)
+    assert run(tmp_path / "data", "replay", file).exit_code == Exit.PARTLY
+
+
+def test_an_event_from_the_future_is_refused_with_its_place(tmp_path: Path) -> None:
+    ahead = msgspec.structs.replace(world()[0], id="git acme/api#99 merged", time=machine_now() + 2 * HOUR)
+    file = written(tmp_path / "in.jsonl", world(), render(ahead, "default"))
+    assert run(tmp_path / "data", "replay", file).exit_code == Exit.PARTLY
+    change = {"kind": "change", "repo": "acme/api", "number": 1, "sha": "a" * 40, "author": "f00"}
+    change |= {"merged_at": "2199-01-01T10:00:00Z", "opened_at": None, "title": "Add", "additions": 1}
+    change |= {"deletions": 0, "files": 1, "dirs": ["."], "labels": []}
+    history = tmp_path / "history.jsonl"
+    history.write_text(f"\n{json.dumps(change)}\n")
+    assert run(tmp_path / "data", "import", "history", history).exit_code == Exit.PARTLY
+    query = "SELECT place, reason FROM dead_letters FINAL ORDER BY place"
+    letters = json.loads(run(tmp_path / "data", "sql", query, "--format", "json").stdout)
+    assert [letter["place"] for letter in letters] == [f"{history}:2", f"{file}:4"]
+    assert all("ahead of this machine" in letter["reason"] for letter in letters)
 
 
 def test_the_wrong_file_is_refused_before_anything_is_appended(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from pipeline.cli.wiring import Parts, opened
 from pipeline.core.facts import ServiceFact
 from pipeline.settings import load_settings
 
+DESCRIPTORS_KEPT = 16
 SERVICES = ("api", "web\x1b[31m", "worker")
 
 
@@ -99,7 +102,42 @@ def test_a_wrong_query_is_exit_2_in_two_lines(data: Path, query: str, said: str)
     assert run(data, "sql", "--format", "csv", "SELECT count() FROM services").output.endswith("\n3\n")
 
 
+@pytest.mark.parametrize("through", ["argument", "standard input"])
+def test_the_commands_of_the_prompt_work_as_a_query(data: Path, through: str) -> None:
+    def ask(query: str, *further: str) -> Result:
+        if through == "argument":
+            return run(data, "sql", query, *further)
+        return run(data, "sql", *further, stdin=f"{query}\n")
+
+    listed = json.loads(ask("\\d", "--format", "json").output)
+    assert "incidents" in {row["name"] for row in listed}
+    assert "service" in ask("\\d services").output
+    assert ask("\\d nowhere").exit_code == Exit.USAGE
+    unknown = ask("\\unknown")
+    assert unknown.exit_code == Exit.USAGE
+    assert "no command" in unknown.stderr
+
+
+def keep_low() -> list[int]:
+    """File descriptors with low numbers, for later."""
+    return [os.open(os.devnull, os.O_RDONLY) for _ in range(DESCRIPTORS_KEPT)]
+
+
+#: The prompt waits with select(), which knows numbers below 1024 only, and every embedded engine that was
+#: opened before in this process has left a few open: taken when the tests are collected, given back for it.
+LOW = keep_low()
+
+
 def type_in(parts: Parts, text: str) -> None:
+    while LOW:
+        os.close(LOW.pop())
+    try:
+        _type_in(parts, text)
+    finally:
+        LOW.extend(keep_low())
+
+
+def _type_in(parts: Parts, text: str) -> None:
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         keys.send_text(text)
         converse(parts, "csv")
@@ -173,7 +211,22 @@ def test_doctor_never_shows_a_password(data: Path, monkeypatch: pytest.MonkeyPat
     assert "127.0.0.1:1" in result.output
     assert "not yet correlated" in result.output, "the log is told even when the store is down"
     assert "hunter2" not in result.output + result.stderr
-    assert run(data, "sql", "SELECT 1").exit_code == Exit.UNAVAILABLE
+
+
+def test_a_server_that_is_down_is_told_once_in_two_lines(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own: what the driver logs would go to the real stderr."""
+    monkeypatch.setenv("AFTERMERGE_STORE_DSN", "clickhouse://reader:hunter2@127.0.0.1:1")
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "--data", str(data)]
+    ended = subprocess.run([*command, "sql", "SELECT 1"], capture_output=True, text=True, check=False)
+    assert ended.returncode == Exit.UNAVAILABLE
+    assert ended.stdout == ""
+    assert ended.stderr.splitlines() == [
+        (
+            "aftermerge: no ClickHouse answers at http://127.0.0.1:1: Connection refused;"
+            " check that it runs and that address, user and password are right"
+        ),
+        "  nothing is lost: when the store answers again, the same command goes on",
+    ]
 
 
 def test_doctor_lists_every_setting(data: Path) -> None:

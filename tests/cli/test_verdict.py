@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,11 @@ def test_a_word_restates_and_can_be_taken_back(data: Path) -> None:
     assert give(data, "INC-8", "--change", "acme/api#8").exit_code == Exit.OK
     assert incident(data, "INC-8")["cause"] != "none", "the later word holds"
     assert give(data, "INC-8", "--change", "acme/api#8", "--retract").exit_code == Exit.OK
+    assert incident(data, "INC-8")["cause"] == "none", "the word before it holds again"
+    again = give(data, "INC-8", "--change", "acme/api#8", "--retract")
+    assert again.exit_code == Exit.NOTHING, "it can't be taken back twice"
+    assert "what stands: verdict INC-8 by none cause" in again.stderr
+    assert give(data, "INC-8", "--change", "none", "--retract").exit_code == Exit.OK
     after = incident(data, "INC-8")
     assert after["verdict"] == before["verdict"]
     assert after["probability"] == before["probability"]
@@ -142,6 +148,29 @@ def test_a_word_about_long_ago_is_applied_and_moves_no_clock(data: Path) -> None
     assert str(word["time"]).startswith("2017-")
     assert word["imported"] in (True, 1)
     assert rows(data, "SELECT max(opened_at) AS t FROM incidents FINAL") == newest
+
+
+def test_of_words_about_long_ago_the_one_said_last_holds(data: Path) -> None:
+    """They are all dated alike."""
+    for change in ("unseen", "none", "acme/api#1", "unseen"):
+        assert give(data, "INC-1", "--change", change).exit_code == Exit.OK
+    assert incident(data, "INC-1")["cause"] == "unseen"
+    assert give(data, "INC-1", "--change", "unseen", "--retract").exit_code == Exit.OK
+    assert incident(data, "INC-1")["cause"] == "api/production:1"
+    page = run(data, "explain", "INC-1").stdout
+    assert "named acme/api#1" in page
+    assert "named none" not in page
+
+
+def test_an_onset_that_is_taken_back_leaves_the_one_before(data: Path) -> None:
+    opened = rows(data, "SELECT opened_at AS t FROM incidents FINAL WHERE incident = 'INC-8'")[0]["t"]
+    told = datetime.fromisoformat(str(opened))
+    first, second = ((told - timedelta(minutes=minutes)).isoformat() for minutes in (5, 3))
+    for onset in (first, second):
+        assert give(data, "INC-8", "--onset", onset).exit_code == Exit.OK
+    assert give(data, "INC-8", "--onset", second, "--retract").exit_code == Exit.OK
+    found = incident(data, "INC-8")
+    assert datetime.fromisoformat(str(found["onset_at"])) == datetime.fromisoformat(first)
 
 
 @pytest.mark.parametrize(

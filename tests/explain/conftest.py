@@ -15,7 +15,7 @@ from pipeline.correlate import Correlator
 from pipeline.explain import Explanation, explain, render_text
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import TOPICS
-from pipeline.normalize import append_events
+from pipeline.appending import append_events
 from pipeline.store import Store
 from tests.runs import PARAMETERS
 from tests.worlds import at

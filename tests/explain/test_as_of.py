@@ -96,6 +96,6 @@ def test_the_newest_telling_of_a_verdict_holds(told: Told) -> None:
     assert "at first sight" in told.text("i1", 84)
     assert "the network" in told.text("i1", 85)
     page = told.text("i1")
-    assert "CONFIRMED: probably no deployment caused it, >99%" in page
-    assert '  somebody named none: "the network"' in page
+    assert "CONFIRMED: a person said that no deployment caused it\n" in page
+    assert '  somebody said so: "the network"' in page
     assert "at first sight" not in page

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from pipeline.explain.words import cells
 from tests.explain import scenes
 from tests.explain.conftest import Told
 from tests.runs import PARAMETERS
-from tests.worlds import back, burning, deployed, incident, merged, sha, updated
+from tests.worlds import back, burning, deployed, incident, judged, merged, sha, updated
 
 RELEASE = """\
 incident i1
@@ -228,6 +230,35 @@ def test_a_source_that_fell_silent_is_named(told: Told) -> None:
 
 def test_a_person_has_the_last_word(told: Told) -> None:
     assert told.tell(*scenes.verdict()).text("i1") == VERDICT
+
+
+@pytest.mark.parametrize(
+    ("cause", "lines"),
+    [
+        ("none", ["CONFIRMED: a person said that no deployment caused it", '  dana said so: "looked"']),
+        (
+            "unseen",
+            [
+                "CONFIRMED: a person said that a deployment caused it which nobody reported",
+                '  dana said so: "looked"',
+            ],
+        ),
+        (
+            "acme/web#9",
+            [
+                "CONFIRMED: acme/web#9, which no deployment in question brought,",
+                "           of these api v3 is likeliest",
+                '  dana named acme/web#9: "looked"',
+            ],
+        ),
+    ],
+)
+def test_what_a_person_confirmed_is_said_without_perhaps(told: Told, cause: str, lines: list[str]) -> None:
+    told.tell(*scenes.release(), judged("i1", 90, cause=cause, by="dana", because="looked"))
+    page = told.text("i1").splitlines()
+    assert page[2 : 2 + len(lines)] == lines
+    assert not any(line.startswith("roll back") for line in page), "what to roll back nobody knows"
+    assert "probably" not in "\n".join(page)
 
 
 def test_what_a_person_said_holds_until_it_is_taken_back(told: Told) -> None:

@@ -192,6 +192,42 @@ def test_a_name_of_several_things_lists_them(told: Told, hours: float | None) ->
     assert told.text("acme/api#7", hours).startswith("incident acme/api#7\n")
 
 
+@pytest.mark.parametrize("hours", [None, 20.0])
+def test_the_end_of_a_tag_finds_its_deployment(told: Told, hours: float | None) -> None:
+    told.tell(
+        deployed("api", 1, tag="production/v449", key="first"),
+        deployed("web", 2, tag="production/v450", key="second"),
+        deployed("api", 3, tag="production/v450", key="third"),
+        deployed("web", 4, tag="v449-rc", key="fourth"),
+        deployed("api", 5, tag="production/v451", key="fifth"),
+        deployed("web", 6, tag="v451", key="sixth"),
+    )
+    for name in ("v449", "api v449", "production/v449"):
+        assert told.text(name, hours).startswith("deployment first\n"), name
+    assert told.text("web v450", hours).startswith("deployment second\n")
+    assert told.text("v451", hours).startswith("deployment sixth\n"), "a whole tag wins"
+    several = told.explain("v450", hours)
+    assert isinstance(several, SeveralFindings)
+    assert {named.key for named in several.matches} == {"second", "third"}
+    for name in ("449", "9", "web v449", "/v449"):
+        assert told.find(name, hours) is None, name
+
+
+@pytest.mark.parametrize("hours", [None, 20.0])
+def test_every_reporters_key_finds_the_deployment(told: Told, hours: float | None) -> None:
+    told.tell(
+        deployed("api", 1, tag="v1", key="ci 17", source="ci"),
+        deployed("api", 1.1, tag="v1", key="gitops abc", source="gitops"),
+        deployed("web", 1, tag="v1", key="ci 18", source="ci"),
+    )
+    for key in ("ci 17", "gitops abc"):
+        page = told.text(key, hours)
+        assert page.startswith("deployment ci 17\n")
+        assert "by ci, gitops" in page
+    assert told.text("ci 18", hours).startswith("deployment ci 18\n")
+    assert told.find("ci 19", hours) is None
+
+
 @pytest.mark.parametrize("name", ["i1", "acme/api#3", "api v3", "#1"])
 @pytest.mark.parametrize("hours", [None, 95.0])
 def test_the_document_is_json_with_times_in_utc(told: Told, name: str, hours: float | None) -> None:

@@ -1,0 +1,140 @@
+"""From settings and secrets to what the receiver and the parsers of ``aftermerge up`` are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.cli.wiring import Parts
+from pipeline.credentials import Credentials
+from pipeline.live_settings import names
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.receive.access import Access
+    from pipeline.receive.configuration import ReceiverSettings
+    from pipeline.receive.keeping import KeyRing
+    from pipeline.sources.deliveries import Delivery, Reader
+
+#: a source may send so many times its rate at once
+BURST = 10
+MAPPINGS_MAX = 100
+
+
+def receiver_of(
+    settings: Settings,
+    credentials: Credentials,
+    access: Access,
+    keys: KeyRing,
+    mappings: Mapping[str, object],
+) -> ReceiverSettings:
+    from pipeline.receive.configuration import ReceiverSettings, SourceSecurity
+    from pipeline.receive.limits import Limits
+    from pipeline.sources.live import MAPPED, SOURCES
+
+    schemes = {name: source.schemes for name, source in SOURCES.items()}
+    schemes |= dict.fromkeys(mappings, MAPPED.schemes)
+    opened = names(settings.open_sources)
+    for name in (*credentials.secrets, *opened):
+        if name not in schemes:
+            raise ValueError(f"there is no source {name!r}: {', '.join(sorted(schemes))}")
+    sources = {
+        name: SourceSecurity(schemes[name], credentials.secrets.get(name, ()), open=name in opened)
+        for name in (*credentials.secrets, *opened)
+    }
+    if "cloudevents" in schemes and (tokens := credentials.tokens.get("reporter")):
+        held = sources.get("cloudevents", SourceSecurity(schemes["cloudevents"]))
+        sources["cloudevents"] = SourceSecurity(held.schemes, (*held.secrets, *tokens))
+    rate = settings.deliveries_per_second_max
+    return ReceiverSettings(
+        sources=sources,
+        workspaces=frozenset({settings.workspace, *names(settings.workspaces)}),
+        access=access,
+        limits=Limits(
+            body_bytes_max=settings.delivery_bytes_max,
+            inflated_bytes_max=settings.delivery_bytes_max,
+            deliveries_per_second=rate,
+            deliveries_burst=BURST * rate,
+        ),
+        keys=keys,
+        shown=settings.shown,
+    )
+
+
+def access_of(settings: Settings, credentials: Credentials) -> Access:
+    from pipeline.receive.access import Access, Role, TrustedProxy, networks, token_digest
+
+    tokens = {
+        token_digest(token): Role(role)
+        for role, values in credentials.tokens.items()
+        if role != "reporter"
+        for token in values
+    }
+    proxies = names(settings.trusted_proxies)
+    proxy = None
+    if proxies:
+        # the proxy names the role itself: it has asked who the person is
+        proxy = TrustedProxy(
+            settings.proxy_role_header, networks(proxies), {str(role): role for role in Role}, default=None
+        )
+    return Access(tokens, proxy)
+
+
+def reader_of(parts: Parts, mappings: Mapping[str, object]) -> Reader:
+    from pipeline.sources.deliveries import Reader
+    from pipeline.sources.texts import Patterns
+
+    settings = parts.settings
+    patterns = Patterns(
+        emergency_labels=names(settings.emergency_labels),
+        emergency_text=settings.emergency_pattern,
+        incidents=settings.incident_pattern,
+        sections=settings.section_patterns,
+    )
+    labels = frozenset(label.casefold() for label in names(settings.incident_labels))
+    return Reader(parts.person_token, patterns, labels, mappings)
+
+
+def mappings_of(directory: Path | None) -> dict[str, object]:
+    """Every ``<source>.yaml`` of the directory, checked; raises ``ValueError`` naming file and rule."""
+    from pipeline.sources.live import SOURCES
+    from pipeline.sources.mapping import load_mapping
+
+    if directory is None:
+        return {}
+    try:
+        files = sorted(directory.glob("*.yaml"))[: MAPPINGS_MAX + 1]
+        if len(files) > MAPPINGS_MAX:
+            raise ValueError(f"{directory}: more than {MAPPINGS_MAX} mappings")
+        found: dict[str, object] = {}
+        for file in files:
+            if file.stem in SOURCES:
+                raise ValueError(f"{file}: {file.stem} is a source already: give the file another name")
+            found[file.stem] = load_mapping(file.read_text(encoding="utf-8"), str(file))
+    except OSError as error:
+        raise ValueError(f"{directory}: mappings can't be read: {error.strerror}") from None
+    if not found:
+        raise ValueError(f"{directory}: there is no mapping (*.yaml) in it")
+    return found
+
+
+def unsealer_of(keys: KeyRing) -> Callable[[bytes], Delivery]:
+    from pipeline.core.events import InvalidEvent
+    from pipeline.receive.keeping import Unreadable
+
+    def unseal(record: bytes) -> Delivery:
+        try:
+            return keys.open_(record)
+        except Unreadable as error:
+            raise InvalidEvent(str(error)) from None
+
+    return unseal
+
+
+def host_of(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])

@@ -1,0 +1,92 @@
+"""While ``aftermerge up`` holds the directory: it correlates, and other commands wait for it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.cli.exits import Exit, Problem
+from pipeline.cli.progress import ProgressCall, silent
+
+if TYPE_CHECKING:
+    from pipeline.cli.reporting import Outcome
+    from pipeline.log.protocol import Log
+    from pipeline.running import Running
+
+#: how long nothing may move before a command stops waiting; a rebuild of a large log moves all the time
+STALLED_SECONDS_MAX = 300.0
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Follower:
+    """What a command sees of the running process: how far it was when the command began."""
+
+    running: Running
+    workspace: str
+    #: what it said of itself then
+    before: dict[str, Any]
+
+    def caught_up(self, log: Log, outcome: Outcome, progress: ProgressCall = silent) -> Outcome:
+        """Wait until the tables hold what the log holds now; events from behind the horizon are applied."""
+        from pipeline.correlate import EVENTS, PARTITION
+
+        end = log.end(EVENTS, PARTITION)
+        self._wait(log, end, progress)
+        # what is in the log beside events: dead letters become rows, too
+        self._ask("catch_up", progress)
+        now, before = status(self.running, self.workspace), self.before
+        outcome.correlated += now["folded"] - before["folded"]
+        outcome.rows += now["rows"] - before["rows"]
+        outcome.dead_letters += now["dead_letters"] - before["dead_letters"]
+        behind, behind_before = now["behind_horizon"], before["behind_horizon"]
+        if behind and behind != behind_before:
+            # fewer than before: somebody else's rebuild began to count anew
+            outcome.behind_horizon += behind - behind_before if behind > behind_before else behind
+            outcome.rows += self.rebuild(progress)["rows"]
+            outcome.rebuilt = True
+        return outcome
+
+    def rebuild(self, progress: ProgressCall = silent) -> dict[str, Any]:
+        """Have the workspace rebuilt, and wait for that; what it read, folded and wrote."""
+        return self._ask("rebuild", progress, workspace=self.workspace)
+
+    def _ask(self, name: str, progress: ProgressCall, **arguments: Any) -> dict[str, Any]:
+        from pipeline.log.served.jobs import act
+
+        found: dict[str, Any] = act(self.running.control_socket, name, progress, **arguments)
+        return found
+
+    def _wait(self, log: Log, end: int, progress: ProgressCall) -> None:
+        from pipeline.correlate import EVENTS, GROUP, PARTITION
+
+        moved_at, before = time.monotonic(), -1
+        start = min(log.committed(GROUP, EVENTS, PARTITION), end)
+        while (reached := log.committed(GROUP, EVENTS, PARTITION)) < end:
+            if reached != before:
+                moved_at, before = time.monotonic(), reached
+            progress("correlating", max(0, reached - start), end - start)
+            if time.monotonic() - moved_at > STALLED_SECONDS_MAX:
+                trouble = status(self.running, self.workspace)["trouble"] or "it does not say why"
+                raise Problem(
+                    f"process {self.running.pid} has taken in nothing for {STALLED_SECONDS_MAX:.0f} s"
+                    f" ({trouble}); {end - reached:,} events wait",
+                    hint="they are safe in the log: nothing has to be imported again when it goes on",
+                    code=Exit.UNAVAILABLE,
+                )
+            time.sleep(POLL_SECONDS)
+        progress("correlating", end - start, end - start)
+
+
+def follower(running: Running, workspace: str) -> Follower:
+    """How far the running process is now."""
+    return Follower(running, workspace, status(running, workspace))
+
+
+def status(running: Running, workspace: str) -> dict[str, Any]:
+    """What the running process says of itself; see ``pipeline.actions``."""
+    from pipeline.log.served.jobs import act
+
+    found: dict[str, Any] = act(running.control_socket, "status", workspace=workspace)
+    return found

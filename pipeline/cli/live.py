@@ -1,0 +1,210 @@
+"""The parts of ``aftermerge up``, put together from the settings, and taken apart in order at its end.
+
+Stopping loses nothing: the servers take nothing new and answer what has begun, the appender writes what
+waits, the steps take in what was received, and only then log and store are closed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pipeline.cli.configuring import (
+    access_of,
+    host_of,
+    mappings_of,
+    port_of,
+    reader_of,
+    receiver_of,
+    unsealer_of,
+)
+from pipeline.cli.exits import Exit, Problem
+from pipeline.cli.version import version
+from pipeline.cli.wiring import Parts, correlator, opened
+from pipeline.credentials import WrongCredentials, read_credentials
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.embedded import Embedded
+    from pipeline.receive.access import Access
+    from pipeline.receive.configuration import ReceiverSettings
+    from pipeline.receive.keeping import KeyRing
+    from pipeline.receive.serving import Server
+
+#: what scanners found is for the security role
+SECURITY_TABLES = frozenset({"events_finding_reported"})
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM; raises ``Problem`` for what keeps it from beginning."""
+    from pipeline.receive.configuration import refusal_to_listen
+    from pipeline.receive.keeping import KeyRing
+
+    try:
+        credentials = read_credentials(os.environ)
+        keys = KeyRing.of(credentials.delivery_keys)
+        access = access_of(settings, credentials)
+        mappings = mappings_of(settings.mappings)
+        receiver = receiver_of(settings, credentials, access, keys, mappings)
+    except (WrongCredentials, ValueError) as error:
+        raise Problem(str(error), hint="docs/up.md lists every secret and token", code=Exit.USAGE) from None
+    for address in filter(None, (settings.listen, settings.clickhouse_listen)):
+        if refusal := refusal_to_listen(host_of(address), receiver.sources, access):
+            raise Problem(refusal, code=Exit.USAGE)
+    with opened(settings, create=True) as parts:
+        if parts.follower is not None:
+            raise Problem(
+                f"aftermerge up runs already on {settings.data}",
+                hint="stop that one, or use another --data directory",
+                code=Exit.DATA,
+            )
+        _run(parts, receiver, keys, mappings)
+
+
+def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapping[str, object]) -> None:
+    from pipeline.actions import actions_of
+    from pipeline.embedded import Embedded, machine_clock
+    from pipeline.normalize import Normalizer
+
+    reader = reader_of(parts, mappings)
+    unseal = unsealer_of(keys)
+    normalizer = Normalizer(parts.log, parts.codec, reader, unseal, machine_clock)
+    step = correlator(parts)
+    loop = Embedded(
+        parts.log,
+        parts.codec,
+        normalizer,
+        step,
+        workspaces=sorted(receiver.workspaces),
+        unseal=unseal,
+        kept_days=parts.settings.received_days,
+        now=machine_clock,
+    )
+    stop = threading.Event()
+    started_at = datetime.now(UTC)
+    actions = actions_of(loop, step, parts.log, version=version(), started_at=started_at)
+    with _stopped_by_signals(stop, loop), _served(parts, receiver, loop, actions, started_at):
+        loop.run(stop)
+
+
+@contextmanager
+def _served(
+    parts: Parts,
+    receiver: ReceiverSettings,
+    loop: Embedded,
+    actions: Mapping[str, Callable[..., object]],
+    started_at: datetime,
+) -> Iterator[None]:
+    """Everything that answers from outside, and the note that says where."""
+    from pipeline import running
+    from pipeline.receive.appending import Appender
+    from pipeline.receive.application import application
+    from pipeline.receive.serving import CannotListen, Server
+    from pipeline.web.control_socket import control_served
+
+    settings = parts.settings
+    appender = Appender(parts.log, waiting_max=receiver.limits.waiting_max, on_appended=loop.wake)
+    app = application(receiver, appender, ready=lambda: tuple(filter(None, [loop.not_ready()])))
+    host, port = host_of(settings.listen), port_of(settings.listen)
+    server = Server(app, host=host, port=port)
+    token = secrets.token_urlsafe(32)
+    reading = _reading_server(parts, receiver.access, token)
+    appender.start()
+    try:
+        server.start()
+        if reading is not None:
+            reading.start()
+        with control_served(parts.log, actions, settings.data) as socket:
+            running.write(
+                settings.data,
+                running.Running(
+                    pid=os.getpid(),
+                    version=version(),
+                    control_socket=socket,
+                    clickhouse_url=reading.address if reading is not None else "",
+                    token=token,
+                    started_at=started_at,
+                ),
+            )
+            _say(settings, receiver, server.address, reading.address if reading is not None else "")
+            try:
+                yield
+            finally:
+                running.remove(settings.data)
+                server.stop()
+    except CannotListen as error:
+        raise Problem(str(error), code=Exit.USAGE) from None
+    finally:
+        server.stop()
+        if reading is not None:
+            reading.stop()
+        appender.stop()
+
+
+def _reading_server(parts: Parts, access: Access, token: str) -> Server | None:
+    """The ClickHouse interface over the embedded engine; ``None`` where a server answers for itself.
+
+    Without an address it still answers on a free port of loopback: other commands ask there.
+    """
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    from pipeline.receive.serving import Server
+    from pipeline.store.answering import Answers
+    from pipeline.web.clickhouse_http import ClickHouseHttp
+
+    settings = parts.settings
+    if not settings.embedded:
+        return None
+
+    def check(told: str) -> str | None:
+        if told and secrets.compare_digest(told.encode(), token.encode()):
+            return "admin"
+        if access.configured:
+            identity = access.by_token(told)
+            return str(identity.role) if identity is not None else None
+        return "admin"
+
+    hidden = dict.fromkeys(("viewer", "responder"), SECURITY_TABLES)
+    endpoint = ClickHouseHttp(Answers.of(parts.store), check, hidden)
+    # nobody is asked for a token: a page in a browser that came by another name must not get in either
+    only_by_name = [Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])]
+    app = Starlette(routes=endpoint.routes(), middleware=[] if access.configured else only_by_name)
+    address = settings.clickhouse_listen or "127.0.0.1:0"
+    return Server(app, host=host_of(address), port=port_of(address))
+
+
+def _say(settings: Settings, receiver: ReceiverSettings, address: str, reading: str) -> None:
+    """What somebody who started it wants to know: where it listens, and what it hears."""
+    heard = sorted(name for name, security in receiver.sources.items() if security.secrets or security.open)
+    lines = [
+        f"aftermerge {version()} is up, with its data in {settings.data}",
+        f"  deliveries  POST {address}/receive/{settings.workspace}/SOURCE",
+        f"  sources     {', '.join(heard) or 'none yet: set AFTERMERGE_SECRET_GITHUB'}",
+        f"  queries     {reading or 'no address is set'}",
+        f"  health      {address}/healthz  /readyz  /metrics",
+        "Ctrl-C stops it; nothing is lost.",
+    ]
+    print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event, loop: Embedded) -> Iterator[None]:
+    def ask(number: int, frame: object) -> None:
+        stop.set()
+        loop.wake()
+
+    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -1,0 +1,207 @@
+"""Every step in one process, fed live: normalize, correlate and write, turn by turn, until told to stop.
+
+The receiver appends to the log from its own thread; this loop takes what is there. What is not there
+for a moment (the store, the log's disk) is waited for with growing pauses, with the batch held and
+nothing committed; what can't be mended by waiting ends the process.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pipeline.appending import TOPIC as EVENTS
+from pipeline.codec import Codec
+from pipeline.core.events import ClockTicked
+from pipeline.core.parameters import DAY, MINUTE
+from pipeline.correlate import GROUP as CORRELATE
+from pipeline.correlate import PARTITION, Correlator, Summary
+from pipeline.log.protocol import Log, LogUnavailable, NewRecord
+from pipeline.normalize import Normalized, Normalizer
+from pipeline.retention import expire
+from pipeline.sources.deliveries import Delivery
+from pipeline.store import StoreUnavailable
+
+#: how long the loop sleeps at most when there is nothing to do
+POLL_SECONDS = 0.2
+RETRY_WAIT_SECONDS = 0.5
+RETRY_WAIT_SECONDS_MAX = 30.0
+#: a loop that has not turned for this long is stuck, and the process is not healthy
+TURN_SECONDS_MAX = 300.0
+TICK_EVERY = MINUTE
+EXPIRE_EVERY = 60 * MINUTE
+#: this many turns follow each other before the garbage of all of them is collected
+COLLECTED_AFTER_TURNS = 200
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Condition:
+    """How the loop is doing; read by other threads. Times in microseconds UTC, 0: never."""
+
+    prepared: bool = False
+    turned_at: int = 0
+    #: what is being waited for; "" when nothing is
+    trouble: str = ""
+    deliveries: int = 0
+    events: int = 0
+    folded: int = 0
+    rows: int = 0
+    unused: int = 0
+    dead_letters: int = 0
+    expired: int = 0
+    failures: dict[str, int] = field(default_factory=dict)
+
+
+class Embedded:
+    """The loop behind ``aftermerge up``.
+
+    ``now`` is the machine's clock in microseconds UTC; ``workspaces`` are those that get ticks;
+    ``kept_days`` is how long deliveries are kept.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        normalizer: Normalizer,
+        correlator: Correlator,
+        *,
+        workspaces: Iterable[str],
+        unseal: Callable[[bytes], Delivery],
+        kept_days: int,
+        now: Callable[[], int],
+    ) -> None:
+        self.condition = Condition()
+        #: held while the loop turns: whoever needs the steps to stand still takes it
+        self.turning = threading.Lock()
+        self._wake = threading.Event()
+        self._log = log
+        self._codec = codec
+        self._normalizer = normalizer
+        self._correlator = correlator
+        self._workspaces = tuple(workspaces)
+        self._unseal = unseal
+        self._kept = kept_days * DAY
+        self._now = now
+        self._ticked_at = 0
+        self._expired_at = 0
+
+    def wake(self, appended: int = 0) -> None:
+        """Something was received: turn now. Cheap, and called from any thread."""
+        self._wake.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn until told to stop; then take in what was received before, and return."""
+        pause = RETRY_WAIT_SECONDS
+        turns = 0
+        while True:
+            stopping = stop.is_set()
+            self._wake.clear()
+            try:
+                with self.turning:
+                    worked = self.turn()
+                pause = RETRY_WAIT_SECONDS
+                turns += worked
+                if turns >= COLLECTED_AFTER_TURNS:
+                    turns = 0
+                    gc.collect()
+                if stopping:
+                    return
+                if not worked:
+                    self._wake.wait(POLL_SECONDS)
+            except (LogUnavailable, StoreUnavailable) as error:
+                self._note(error)
+                if stopping:
+                    raise
+                stop.wait(pause)
+                pause = min(2 * pause, RETRY_WAIT_SECONDS_MAX)
+
+    def turn(self) -> bool:
+        """One turn of all steps; whether there was anything to do."""
+        condition = self.condition
+        if not condition.prepared:
+            condition.rows += self._correlator.prepare().rows
+            gc.collect()
+            # what was read at the beginning stays for good: it is never searched for garbage again
+            gc.freeze()
+            condition.prepared = True
+        normalized = self._normalizer.run()
+        self._tick()
+        behind = self._log.end(EVENTS, PARTITION) > self._log.committed(CORRELATE, EVENTS, PARTITION)
+        if behind:
+            summary = Summary()
+            self._correlator.catch_up(summary)
+            condition.folded += summary.folded
+            condition.rows += summary.rows
+            condition.dead_letters += summary.dead_letters
+        self._expire()
+        self._count(normalized)
+        condition.turned_at = self._now()
+        condition.trouble = ""
+        return behind or normalized.deliveries > 0
+
+    def begin_again(self) -> None:
+        """State and rows were replaced by somebody who held ``turning``: read them anew."""
+        self._correlator.forget()
+
+    def not_ready(self) -> str:
+        """Why this process should get no traffic now; "" when it should."""
+        condition = self.condition
+        if not condition.prepared:
+            return "the rows of what was received before are being brought up to date"
+        if condition.trouble:
+            return condition.trouble
+        return self.stuck()
+
+    def stuck(self) -> str:
+        """Why this process should be restarted; "" when it should not."""
+        turned = self.condition.turned_at
+        idle = (self._now() - turned) / 1e6 if turned else 0.0
+        if idle > TURN_SECONDS_MAX and not self.condition.trouble:
+            return f"the steps have not turned for {idle:.0f} s: they are stuck"
+        return ""
+
+    def _note(self, error: Exception) -> None:
+        name = type(error).__name__
+        failures = self.condition.failures
+        failures[name] = failures.get(name, 0) + 1
+        self.condition.trouble = str(error)
+        _log.warning("%s; trying again", error)
+        # what was folded and not written is read again from the log
+        self._correlator.forget()
+
+    def _count(self, normalized: Normalized) -> None:
+        condition = self.condition
+        condition.deliveries += normalized.deliveries
+        condition.events += normalized.events
+        condition.unused += normalized.unused
+        condition.dead_letters += normalized.dead_letters
+
+    def _tick(self) -> None:
+        """Time passes although nothing happens: once a minute it is told to every workspace."""
+        now = self._now()
+        minute = now - now % TICK_EVERY
+        if minute <= self._ticked_at:
+            return
+        for workspace in self._workspaces:
+            tick = ClockTicked(f"clock {minute // TICK_EVERY}", "clock", minute, now, False, 0, 0, False, 0)
+            (value,) = self._codec.encode([tick])
+            self._log.append(EVENTS, PARTITION, [NewRecord(workspace.encode(), value)])
+        self._ticked_at = minute
+
+    def _expire(self) -> None:
+        now = self._now()
+        if now - self._expired_at >= EXPIRE_EVERY:
+            self._expired_at = now
+            self.condition.expired += expire(self._log, self._unseal, now - self._kept)
+
+
+def machine_clock() -> int:
+    """Now, in microseconds UTC."""
+    return time.time_ns() // 1_000

@@ -1,0 +1,220 @@
+"""received -> events: one parser a source, and nothing lost by any of them.
+
+A delivery is safe before this step sees it. What its parser can't read becomes a dead letter with the
+place of the delivery; what it understands and has no use for is counted by source and kind. Events,
+letters, counts and the offset are one transaction of the log, so a crash repeats exactly one batch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from pipeline.appending import Digests, encoded, fresh, known_values, refusal
+from pipeline.codec import Codec
+from pipeline.core.events import Event, InvalidEvent
+from pipeline.dead_letters import DeadLetter, as_record, settle, unsettled
+from pipeline.log.protocol import Log, NewRecord, Record
+from pipeline.sources.deliveries import Delivery, Reader, Reading
+from pipeline.sources.live import live_source
+
+GROUP = "normalize"
+RECEIVED, EVENTS, DEAD_LETTERS, UNUSED = "received", "events", "dead_letters", "unused"
+PARTITION = 0
+BATCH_DELIVERIES_MAX = 2_000
+#: kinds of one source that are told apart when they are counted as unused
+KINDS_MAX = 500
+
+_log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+
+class Unused(msgspec.Struct):
+    """How many deliveries of one kind nothing was made of, and when the last one came (microseconds UTC)."""
+
+    count: int = 0
+    last_at: int = 0
+
+
+class Normalized(NamedTuple):
+    """What one run did."""
+
+    deliveries: int = 0
+    events: int = 0
+    unused: int = 0
+    dead_letters: int = 0
+
+
+class _Batch(NamedTuple):
+    events: dict[str, list[Event]]
+    letters: list[DeadLetter]
+    unused: Counter[tuple[str, str]]
+
+
+class Normalizer:
+    """Follows the ``received`` topic. ``unseal`` opens a kept delivery; ``now`` is the machine's clock."""
+
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        reader: Reader,
+        unseal: Callable[[bytes], Delivery],
+        now: Callable[[], int],
+    ) -> None:
+        self._log = log
+        self._codec = codec
+        self._reader = reader
+        self._unseal = unseal
+        self._now = now
+        self._unused = {
+            tuple(key.decode().split("\0", 1)): msgspec.json.decode(value, type=Unused)
+            for key, value in log.latest(UNUSED, PARTITION).items()
+        }
+
+    def run(self) -> Normalized:
+        """Take in everything that the log holds now; raises ``LogUnavailable`` with nothing half done."""
+        total = Normalized()
+        offset = self._log.committed(GROUP, RECEIVED, PARTITION)
+        while records := self._log.read(RECEIVED, PARTITION, offset, BATCH_DELIVERIES_MAX):
+            batch = self._read(records)
+            appended: list[tuple[str, int, list[NewRecord]]] = []
+            events = 0
+            for workspace, told in batch.events.items():
+                values = encoded(self._codec, told, batch.letters, workspace, self._now())
+                events += len(values)
+                key = workspace.encode()
+                appended.append((EVENTS, PARTITION, [NewRecord(key, value) for value in values]))
+            if batch.letters:
+                appended.append((DEAD_LETTERS, PARTITION, [as_record(letter) for letter in batch.letters]))
+            if batch.unused:
+                appended.append((UNUSED, PARTITION, self._counted(batch.unused)))
+            offset = records[-1].offset + 1
+            self._log.commit(GROUP, RECEIVED, PARTITION, offset, appended=appended)
+            total = Normalized(
+                total.deliveries + len(records),
+                total.events + events,
+                total.unused + batch.unused.total(),
+                total.dead_letters + len(batch.letters),
+            )
+        return total
+
+    def unused(self) -> dict[tuple[str, str], Unused]:
+        """By source and kind: what nothing was made of."""
+        return dict(self._unused)  # type: ignore[arg-type]
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def _read(self, records: list[Record]) -> _Batch:
+        batch = _Batch({}, [], Counter())
+        now = self._now()
+        for record in records:
+            self._take(record, now, batch)
+        return batch
+
+    def _take(self, record: Record, now: int, batch: _Batch) -> None:
+        """Parse one delivery; whatever is wrong with it stays its own."""
+        workspace = record.key.decode(errors="replace")
+        try:
+            delivery = self._unseal(record.value)
+            reading = self._parse(delivery)
+        except InvalidEvent as error:
+            batch.letters.append(_letter(workspace, record, str(error), now))
+            return
+        except Exception as error:  # noqa: BLE001 - a parser's fault must not stop the deliveries behind it
+            _log.exception("the parser failed at %s", _place(record))
+            reason = f"the parser itself failed: {type(error).__name__}"
+            batch.letters.append(_letter(workspace, record, reason, now))
+            return
+        good: list[Event] = []
+        for event in reading.events:
+            if reason := refusal(event, now):
+                batch.letters.append(_letter(workspace, record, reason, now))
+            else:
+                good.append(event)
+        batch.letters.extend(_letter(workspace, record, reason, now) for reason in reading.refused)
+        if good:
+            batch.events.setdefault(workspace, []).extend(good)
+        if reading.unused:
+            batch.unused[delivery.source, reading.unused] += 1
+
+    def _parse(self, delivery: Delivery) -> Reading:
+        source = live_source(delivery.source, self._reader)
+        if source is None:
+            raise InvalidEvent(f"the source {delivery.source!r} is not known any more")
+        return source.parse(delivery, self._reader)
+
+    def _counted(self, unused: Counter[tuple[str, str]]) -> list[NewRecord]:
+        records = []
+        for (source, kind), count in unused.items():
+            if (source, kind) not in self._unused and len(self._unused) >= KINDS_MAX:
+                kind = "(other)"  # noqa: PLW2901 - a sender chooses the names: their number is bounded
+            held = self._unused.setdefault((source, kind), Unused())
+            held.count += count
+            held.last_at = self._now()
+            records.append(NewRecord(f"{source}\0{kind}".encode(), _encode(held)))
+        return records
+
+    # -- again ----------------------------------------------------------------------------------
+
+    def again(
+        self, source: str, since: int, progress: Callable[[int, int], None] | None = None
+    ) -> Normalized:
+        """Parse the kept deliveries of one source since a time again, by the parser of today.
+
+        A telling that the log holds already is not appended twice; a dead letter whose delivery can be
+        read now is settled.
+        """
+        begin, end = self._log.begin(RECEIVED, PARTITION), self._log.committed(GROUP, RECEIVED, PARTITION)
+        letters = {letter.place: letter for _, letter in unsettled(self._log).values()}
+        known: dict[str, Digests] = {}
+        total, offset = Normalized(), begin
+        while offset < end and (
+            records := self._log.read(RECEIVED, PARTITION, offset, min(BATCH_DELIVERIES_MAX, end - offset))
+        ):
+            offset = records[-1].offset + 1
+            chosen = [record for record in records if self._wanted(record, source, since)]
+            batch = self._read(chosen)
+            events = 0
+            for workspace, told in batch.events.items():
+                if workspace not in known:
+                    known[workspace] = known_values(self._log, workspace)
+                values = fresh(
+                    encoded(self._codec, told, batch.letters, workspace, self._now()), known[workspace]
+                )
+                events += len(values)
+                if values:
+                    key = workspace.encode()
+                    self._log.append(EVENTS, PARTITION, [NewRecord(key, value) for value in values])
+            refused = {letter.place for letter in batch.letters}
+            places = [place for record in chosen if (place := _place(record)) not in refused]
+            settle(self._log, [letters[place] for place in places if place in letters], self._now())
+            total = Normalized(
+                total.deliveries + len(chosen),
+                total.events + events,
+                total.unused + batch.unused.total(),
+                total.dead_letters + len(batch.letters),
+            )
+            if progress is not None:
+                progress(offset - begin, end - begin)
+        return total
+
+    def _wanted(self, record: Record, source: str, since: int) -> bool:
+        try:
+            delivery = self._unseal(record.value)
+        except InvalidEvent:
+            return False
+        return delivery.source == source and delivery.received_at >= since
+
+
+def _place(record: Record) -> str:
+    return f"{RECEIVED}/{PARTITION}@{record.offset}"
+
+
+def _letter(workspace: str, record: Record, reason: str, now: int) -> DeadLetter:
+    # the bytes stay where they are: they may name persons, and expire with the delivery
+    return DeadLetter(workspace, RECEIVED, PARTITION, record.offset, _place(record), reason, b"", now)

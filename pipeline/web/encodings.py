@@ -1,0 +1,94 @@
+"""How bodies travel: compressed answers as a client accepts them, and compressed questions with a limit."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable
+from typing import Final
+
+import lz4.frame  # type: ignore[import-untyped]
+
+#: a question, unpacked
+REQUEST_BYTES_MAX = 1024 * 1024
+#: an answer shorter than this isn't worth compressing
+COMPRESSED_FROM_BYTES = 256
+_LEVEL: Final = 3
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+_WEIGHT = re.compile(r";\s*q=([\d.]+)")
+
+
+class BodyTooLarge(ValueError):
+    """The body is longer than a question may be."""
+
+
+class WrongEncoding(ValueError):
+    """The body's Content-Encoding is not known, or its bytes are not of that kind."""
+
+
+def _zstandard() -> Callable[[bytes], bytes] | None:
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+    except ImportError:
+        try:
+            from backports import zstd  # noqa: PLC0415
+        except ImportError:
+            return None
+    return lambda body: bytes(zstd.compress(body, _LEVEL))
+
+
+_ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "lz4": lambda body: bytes(lz4.frame.compress(body)),
+    "gzip": lambda body: gzip.compress(body, _LEVEL, mtime=0),
+    "deflate": lambda body: zlib.compress(body, _LEVEL),
+}
+if (_zstd := _zstandard()) is not None:
+    _ENCODERS["zstd"] = _zstd
+
+
+def chosen(accepted: str) -> str:
+    """The encoding for an Accept-Encoding header, the client's first that we know; empty: none."""
+    for part in accepted.lower().split(","):
+        name = part.split(";")[0].strip()
+        weight = _WEIGHT.search(part)
+        if name in _ENCODERS and (weight is None or float(weight[1]) > 0):
+            return name
+    return ""
+
+
+def encoded(body: bytes, encoding: str) -> bytes:
+    """The body in one of the encodings that ``chosen`` gives."""
+    return _ENCODERS[encoding](body)
+
+
+def decoded(body: bytes, encoding: str) -> bytes:
+    """A question's body; raises ``BodyTooLarge`` before it is unpacked further than the limit."""
+    if encoding in ("", "identity"):
+        found = body
+    elif encoding == "gzip":
+        found = _inflated(body, _GZIP_WINDOW)
+    elif encoding == "deflate":
+        found = _inflated(body, zlib.MAX_WBITS)
+    elif encoding == "lz4":
+        try:
+            with lz4.frame.LZ4FrameDecompressor() as decompressor:
+                found = decompressor.decompress(body, REQUEST_BYTES_MAX + 1)
+        except (RuntimeError, EOFError) as error:
+            raise WrongEncoding(f"the body is not {encoding}: {error}") from None
+    else:
+        raise WrongEncoding(f"the Content-Encoding {encoding} is not known: use gzip, deflate or lz4")
+    if len(found) > REQUEST_BYTES_MAX:
+        raise BodyTooLarge(f"a question has at most {REQUEST_BYTES_MAX} bytes")
+    return found
+
+
+def _inflated(body: bytes, window: int) -> bytes:
+    inflating = zlib.decompressobj(window)
+    try:
+        found = inflating.decompress(body, REQUEST_BYTES_MAX + 1)
+    except zlib.error as error:
+        raise WrongEncoding(f"the body can't be unpacked: {error}") from None
+    if not inflating.eof and len(found) <= REQUEST_BYTES_MAX:
+        raise WrongEncoding("the compressed body is cut off")
+    return found

@@ -1,0 +1,193 @@
+"""`aftermerge up` in a process of its own, on free ports of loopback, and the least of a client."""
+
+from __future__ import annotations
+
+import hmac
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "a secret of these tests alone"
+TOKEN = "a-token-of-these-tests-alone"
+READY_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 60
+WAIT_SECONDS_MAX = 60
+ASK_SECONDS_MAX = 30
+POLL_SECONDS = 0.05
+
+Found = TypeVar("Found")
+
+
+class Answer(NamedTuple):
+    """What came back; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def eventually(look: Callable[[], Found], why: str, seconds: float = WAIT_SECONDS_MAX) -> Found:
+    """What ``look`` finds as soon as it finds something; fails with ``why`` when it never does."""
+    until = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > until:
+            pytest.fail(f"{why}: not within {seconds:g} s")
+        time.sleep(POLL_SECONDS)
+    return found
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment without anything of ours, then secrets for every source used here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AFTERMERGE_")}
+    secrets = {"GITHUB": SECRET, "ALERTMANAGER": TOKEN, "CLOUDEVENTS": TOKEN}
+    kept |= {f"AFTERMERGE_SECRET_{source}": secret for source, secret in secrets.items()}
+    return kept | {f"AFTERMERGE_{name.upper()}": value for name, value in settings.items()}
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "pipeline.cli", *map(str, arguments)]
+
+
+def signed(body: bytes, kind: str, delivery: str = "") -> dict[str, str]:
+    """The headers of a delivery of GitHub's."""
+    return {
+        "X-GitHub-Event": kind,
+        "X-GitHub-Delivery": delivery or hmac.digest(b"", body, "sha256").hex()[:32],
+        "X-Hub-Signature-256": f"sha256={hmac.digest(SECRET.encode(), body, 'sha256').hex()}",
+        "Content-Type": "application/json",
+    }
+
+
+class Up:
+    """One run of `aftermerge up`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], data: Path, said: Path) -> None:
+        self.process = process
+        self.data = data
+        self._said = said
+        self.receiver = self.queries = ""
+
+    @property
+    def said(self) -> str:
+        """Everything it wrote to its standard error so far."""
+        return self._said.read_text(encoding="utf-8", errors="replace")
+
+    def wait_until_ready(self) -> None:
+        self._listening()
+        eventually(lambda: self.readiness().status == 200, f"/readyz said no: {self.said}", READY_SECONDS_MAX)
+
+    def _listening(self) -> None:
+        def addresses() -> list[str]:
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.said}"
+            return re.findall(r"(?:POST|queries) +(http://[0-9.]+:\d+)", self.said)
+
+        self.receiver, *queries = eventually(addresses, "it does not listen", READY_SECONDS_MAX)
+        self.queries = queries[0] if queries else ""
+
+    def ask(
+        self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, base: str = ""
+    ) -> Answer:
+        place = urlsplit(base or self.receiver).netloc
+        with closing(http.client.HTTPConnection(place, timeout=ASK_SECONDS_MAX)) as connection:
+            connection.request("GET" if body is None else "POST", path, body, dict(headers or {}))
+            response = connection.getresponse()
+            told = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, told, response.read())
+
+    def readiness(self) -> Answer:
+        return self.ask("/readyz")
+
+    def github(self, kind: str, payload: object, delivery: str = "") -> Answer:
+        """Post one delivery of GitHub's, of these bytes or of this payload."""
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        return self.ask("/receive/default/github", body, signed(body, kind, delivery))
+
+    def rows(self, statement: str) -> list[list[Any]]:
+        """What the ClickHouse endpoint answers."""
+        answer = self.ask("/", f"{statement} FORMAT JSONCompact".encode(), base=self.queries)
+        assert answer.status == 200, answer.body
+        data: list[list[Any]] = answer.json["data"]
+        return data
+
+    def value(self, statement: str) -> Any:
+        """The one value of a statement; counts are numbers."""
+        ((found,),) = self.rows(statement)
+        return int(found) if isinstance(found, str) and found.isdigit() else found
+
+    def stop(self) -> None:
+        """As somebody who presses Ctrl-C; everything received is in the tables afterwards."""
+        self.process.terminate()
+        assert self.process.wait(STOP_SECONDS_MAX) == 0, self.said
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(STOP_SECONDS_MAX)
+
+
+def started(data: Path, *arguments: str | Path, **settings: str) -> Up:
+    """Begin a run; it may not listen yet, and the caller ends it."""
+    said = data.with_name(f"{data.name}.stderr")
+    with said.open("wb") as stderr:
+        process = subprocess.Popen(
+            command(
+                "up", "--data", data, "--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0", *arguments
+            ),
+            cwd=ROOT,
+            env=environment(**settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+    return Up(process, data, said)
+
+
+@contextmanager
+def up(data: Path, *arguments: str | Path, **settings: str) -> Iterator[Up]:
+    """A run that is ready; it is stopped at the end as by Ctrl-C, unless it has ended already."""
+    run = started(data, *arguments, **settings)
+    try:
+        run.wait_until_ready()
+        yield run
+        if run.process.poll() is None:
+            run.stop()
+    finally:
+        run.kill()
+
+
+def run(data: Path, *arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Another command on the same data directory, in a process of its own."""
+    return subprocess.run(
+        [*command(*arguments), "--data", str(data)],
+        cwd=ROOT,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SECONDS_MAX,
+        check=False,
+    )
+
+
+def needs(programs: Sequence[str], packages: str) -> None:
+    """Skip the test, or fail it under CI, when programs are missing that come with Debian packages."""
+    if missing := [name for name in programs if shutil.which(name) is None]:
+        why = f"{', '.join(missing)}: not found; `apt-get install {packages}` brings them"
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)

@@ -1,0 +1,190 @@
+"""What comes in over HTTP and what is known afterwards: all of GitHub's examples, and what is wrong or late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pipeline.log.sqlite import SqliteLog
+from pipeline.normalize import UNUSED, Unused
+from pipeline.sources.github.kinds import KINDS
+from tests.live.deliveries import key, pull_request, sha
+from tests.live.process import TOKEN, Up, eventually, up
+from tests.sources.github_examples import examples
+
+pytestmark = pytest.mark.slow
+
+DAYS_LATE = 3
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Up]:
+    with up(tmp_path / "data") as run:
+        yield run
+
+
+def unused(data: Path) -> dict[str, int]:
+    """Deliveries of GitHub's that nothing was made of, by kind, once the process has ended."""
+    with closing(SqliteLog(data / "log.sqlite")) as log:
+        held = {
+            tuple(place.decode().split("\0")): msgspec.json.decode(value, type=Unused).count
+            for place, value in log.latest(UNUSED, 0).items()
+        }
+    return {kind: count for (source, kind), count in held.items() if source == "github"}
+
+
+def received(data: Path) -> int:
+    with closing(SqliteLog(data / "log.sqlite")) as log:
+        return log.end("received", 0)
+
+
+def settled(run: Up) -> None:
+    """Until a delivery that came after all others is in the tables."""
+    last = 900_000
+    assert run.github("pull_request", pull_request(last)).status == 202
+    present(run, last)
+
+
+def present(run: Up, number: int) -> None:
+    asked = f"SELECT count() FROM changes FINAL WHERE change = '{key(number)}'"
+    eventually(lambda: run.value(asked) == 1, f"{key(number)} is no row")
+
+
+def test_none_of_githubs_examples_is_a_dead_letter(running: Up) -> None:
+    told = examples()
+    for place, example in enumerate(told):
+        answer = running.github(example.kind, example.body, f"example-{place}")
+        assert answer.status == 202, (example.kind, example.action, answer.body)
+    settled(running)
+    assert running.rows("SELECT reason FROM dead_letters") == []
+    records = {
+        record
+        for example in told
+        if (kind := KINDS.get(example.kind)) is not None
+        for record in kind.actions.get(example.action, ())
+    }
+    found = {record for (record,) in running.rows("SELECT DISTINCT record FROM events")}
+    assert len(found & records) > len(records) / 2
+    running.stop()
+    assert received(running.data) == len(told) + 1
+    counted = unused(running.data)
+    silent = {example.kind for example in told} - set(KINDS)
+    assert silent <= {kind.split()[0].split(".")[0] for kind in counted}
+
+
+def test_an_edited_and_a_repeated_event_count_once(running: Up) -> None:
+    opened = pull_request(1)
+    assert running.github("pull_request", opened, "the first").status == 202
+    present(running, 1)
+    again = running.github("pull_request", opened, "the first")
+    assert again.status == 200
+    # the same from another hook, and after an edit
+    assert running.github("pull_request", opened, "the second").status == 202
+    later = pull_request(1, title="Change 1, better", updated_at="2026-05-01T11:00:00Z")
+    assert running.github("pull_request", later, "the third").status == 202
+    settled(running)
+    mine = f"WHERE change = '{key(1)}'"
+    assert running.value(f"SELECT count() FROM events_change_opened FINAL {mine}") == 1
+    assert running.rows(f"SELECT count(), any(title) FROM changes FINAL {mine}") == [
+        ["1", "Change 1, better"]
+    ]
+    assert running.rows("SELECT reason FROM dead_letters") == []
+
+
+def test_a_delivery_that_comes_days_late_restates(running: Up) -> None:
+    """An incident is judged without its cause; then what was deployed before it is told."""
+    begun = 1_777_650_000  # 2026-05-01T15:40:00Z
+    labels = {"alertname": "Down", "service": "acme/api", "environment": "production", "severity": "critical"}
+    alert = {
+        "status": "firing",
+        "labels": labels,
+        "annotations": {"summary": "it is down", "for": "1m"},
+        "startsAt": _iso(begun),
+        "endsAt": "0001-01-01T00:00:00Z",
+        "fingerprint": "f00d",
+    }
+    body = msgspec.json.encode({"version": "4", "status": "firing", "alerts": [alert]})
+    bearer = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    assert running.ask("/receive/default/alertmanager", body, bearer).status == 202
+    asked = "SELECT cause, evidence_version FROM incidents FINAL"
+    asked = "SELECT verdict, cause FROM incidents FINAL"
+    before = eventually(lambda: running.rows(asked), "the incident is no row")
+    assert before[0][1] == ""
+    merged = pull_request(
+        7, "closed", state="closed", merged=True, merged_at=_iso(begun - 3_600), merge_commit_sha=sha(7),
+        closed_at=_iso(begun - 3_600), updated_at=_iso(begun - 3_600),
+    )  # fmt: skip
+    repository = merged["repository"]
+    deployment = {
+        "id": 42, "sha": sha(7), "ref": "main", "task": "deploy", "environment": "production",
+        "payload": {}, "created_at": _iso(begun - 700), "updated_at": _iso(begun - 600), "creator": None,
+    }  # fmt: skip
+    status = {
+        "id": 43, "state": "success", "environment": "production", "created_at": _iso(begun - 600),
+        "updated_at": _iso(begun - 600), "creator": None,
+    }  # fmt: skip
+    told = {"action": "created", "deployment": deployment, "repository": repository, "sender": merged["sender"]}
+    assert running.github("pull_request", merged).status == 202
+    assert running.github("deployment_status", told | {"deployment_status": status}).status == 202
+    settled(running)
+    assert running.rows("SELECT reason FROM dead_letters") == []
+    restated = eventually(
+        lambda: [row for row in running.rows(asked) if row != before[0]], "the verdict was not restated"
+    )
+    assert [row[1] for row in restated] == [key(7)]
+    events = running.rows("SELECT toString(received_at - time) FROM events_deployment_finished")
+    assert int(events[0][0]) > DAYS_LATE * 86_400
+
+
+def _iso(seconds: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_what_can_not_be_read_is_kept_with_its_reason(running: Up) -> None:
+    whole = msgspec.json.encode(pull_request(1))
+    wrong = [
+        whole[:-40],
+        whole.replace(b"Change 1", b"Change \xff\xfe"),
+        b"",
+        b"null",
+        b"[" * 100_000,
+        whole.replace(b'"number":1', b'"number":"one"'),
+    ]
+    for body in wrong:
+        assert running.github("pull_request", body).status == 202
+    settled(running)
+    letters = running.rows("SELECT offset, reason, length(bytes) FROM dead_letters FINAL ORDER BY offset")
+    assert [int(offset) for offset, _, _ in letters] == list(range(len(wrong)))
+    assert all(reason and "failed" not in reason for _, reason, _ in letters)
+    # what may name persons stays with the delivery alone, which expires
+    assert {int(size) for _, _, size in letters} == {0}
+    running.stop()
+    assert received(running.data) == len(wrong) + 1
+
+
+def test_an_unknown_kind_is_kept_and_counted(running: Up) -> None:
+    for place in range(3):
+        assert running.github("a_kind_of_tomorrow", {"action": "done"}, f"unknown-{place}").status == 202
+    assert running.github("ping", {"zen": "Keep it logically awesome."}).status == 202
+    settled(running)
+    assert running.rows("SELECT reason FROM dead_letters") == []
+    running.stop()
+    counted = unused(running.data)
+    assert {kind.split()[0]: count for kind, count in counted.items()} == {"a_kind_of_tomorrow.done": 3, "ping": 1}
+    assert received(running.data) == 5
+
+
+def test_who_is_not_known_is_refused(running: Up) -> None:
+    body = msgspec.json.encode(pull_request(1))
+    refused = running.ask("/receive/default/github", body, {"X-GitHub-Event": "pull_request"})
+    assert refused.status == 401
+    assert running.ask("/receive/default/nobody", body).status == 404
+    assert running.ask("/receive/nowhere/github", body).status == 404
+    running.stop()
+    assert received(running.data) == 0
