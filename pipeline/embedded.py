@@ -21,7 +21,8 @@ from pipeline.core.parameters import DAY, MINUTE
 from pipeline.correlate import GROUP as CORRELATE
 from pipeline.correlate import PARTITION, Correlator, Summary
 from pipeline.log.protocol import Log, LogUnavailable, NewRecord
-from pipeline.normalize import Normalized, Normalizer
+from pipeline.normalize import GROUP as NORMALIZE
+from pipeline.normalize import RECEIVED, Normalized, Normalizer
 from pipeline.retention import expire
 from pipeline.sources.deliveries import Delivery
 from pipeline.store import StoreUnavailable
@@ -96,13 +97,17 @@ class Embedded:
         """Something was received: turn now. Cheap, and called from any thread."""
         self._wake.set()
 
-    def run(self, stop: threading.Event) -> None:
-        """Turn until told to stop; then take in what was received before, and return."""
+    def run(self, stop: threading.Event, check: Callable[[], None] = lambda: None) -> None:
+        """Turn until told to stop; then take in what was received before, and return.
+
+        ``check`` is called at every turn and raises what has to end the process.
+        """
         pause = RETRY_WAIT_SECONDS
         turns = 0
         while True:
             stopping = stop.is_set()
             self._wake.clear()
+            check()
             try:
                 with self.turning:
                     worked = self.turn()
@@ -149,6 +154,14 @@ class Embedded:
     def begin_again(self) -> None:
         """State and rows were replaced by somebody who held ``turning``: read them anew."""
         self._correlator.forget()
+
+    def lag(self) -> tuple[int, int]:
+        """Deliveries that wait for their parser, and events that wait to be correlated."""
+        log = self._log
+        return (
+            log.end(RECEIVED, PARTITION) - log.committed(NORMALIZE, RECEIVED, PARTITION),
+            log.end(EVENTS, PARTITION) - log.committed(CORRELATE, EVENTS, PARTITION),
+        )
 
     def not_ready(self) -> str:
         """Why this process should get no traffic now; "" when it should."""

@@ -46,6 +46,7 @@ def append(parts: Parts, events: Iterable[Event], outcome: Outcome, progress: Pr
     appended = append_events(
         parts.log, parts.codec, parts.workspace, events, machine_now=machine_now(), progress=progress
     )
+    parts.persons.keep()
     outcome.appended += appended.appended
     outcome.unchanged += appended.unchanged
     outcome.dead_letters += appended.dead_letters

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli.configuring import (
@@ -90,8 +92,8 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
     stop = threading.Event()
     started_at = datetime.now(UTC)
     actions = actions_of(loop, step, parts.log, version=version(), started_at=started_at)
-    with _stopped_by_signals(stop, loop), _served(parts, receiver, loop, actions, started_at):
-        loop.run(stop)
+    with _stopped_by_signals(stop, loop), _served(parts, receiver, loop, actions, started_at) as check:
+        loop.run(stop, check)
 
 
 @contextmanager
@@ -101,8 +103,11 @@ def _served(
     loop: Embedded,
     actions: Mapping[str, Callable[..., object]],
     started_at: datetime,
-) -> Iterator[None]:
-    """Everything that answers from outside, and the note that says where."""
+) -> Iterator[Callable[[], None]]:
+    """Everything that answers from outside, and the note that says where.
+
+    Gives a check that raises when one of them has ended by itself.
+    """
     from pipeline import running
     from pipeline.receive.appending import Appender
     from pipeline.receive.application import application
@@ -111,31 +116,41 @@ def _served(
 
     settings = parts.settings
     appender = Appender(parts.log, waiting_max=receiver.limits.waiting_max, on_appended=loop.wake)
-    app = application(receiver, appender, ready=lambda: tuple(filter(None, [loop.not_ready()])))
+    app = application(
+        receiver,
+        appender,
+        ready=lambda: tuple(filter(None, [loop.not_ready()])),
+        watched=_watched(settings, loop),
+    )
     host, port = host_of(settings.listen), port_of(settings.listen)
     server = Server(app, host=host, port=port)
     token = secrets.token_urlsafe(32)
-    reading = _reading_server(parts, receiver.access, token)
     appender.start()
     try:
         server.start()
-        if reading is not None:
-            reading.start()
-        with control_served(parts.log, actions, settings.data) as socket:
-            running.write(
-                settings.data,
-                running.Running(
-                    pid=os.getpid(),
-                    version=version(),
-                    control_socket=socket,
-                    clickhouse_url=reading.address if reading is not None else "",
-                    token=token,
-                    started_at=started_at,
-                ),
+        with (
+            _reading_served(parts, receiver.access, token) as reading,
+            control_served(parts.log, actions, settings.data) as socket,
+        ):
+            queries = reading.address if reading is not None else ""
+            note = running.Running(
+                pid=os.getpid(),
+                version=version(),
+                control_socket=socket,
+                clickhouse_url=queries,
+                token=token,
+                started_at=started_at,
             )
-            _say(settings, receiver, server.address, reading.address if reading is not None else "")
+            running.write(settings.data, note)
+            _say(settings, receiver, server.address, queries)
+
+            def check() -> None:
+                for part in (appender, server, reading):
+                    if part is not None and part.failure is not None:
+                        raise part.failure
+
             try:
-                yield
+                yield check
             finally:
                 running.remove(settings.data)
                 server.stop()
@@ -143,12 +158,11 @@ def _served(
         raise Problem(str(error), code=Exit.USAGE) from None
     finally:
         server.stop()
-        if reading is not None:
-            reading.stop()
         appender.stop()
 
 
-def _reading_server(parts: Parts, access: Access, token: str) -> Server | None:
+@contextmanager
+def _reading_served(parts: Parts, access: Access, token: str) -> Iterator[Server | None]:
     """The ClickHouse interface over the embedded engine; ``None`` where a server answers for itself.
 
     Without an address it still answers on a free port of loopback: other commands ask there.
@@ -163,7 +177,8 @@ def _reading_server(parts: Parts, access: Access, token: str) -> Server | None:
 
     settings = parts.settings
     if not settings.embedded:
-        return None
+        yield None
+        return
 
     def check(told: str) -> str | None:
         if told and secrets.compare_digest(told.encode(), token.encode()):
@@ -174,12 +189,52 @@ def _reading_server(parts: Parts, access: Access, token: str) -> Server | None:
         return "admin"
 
     hidden = dict.fromkeys(("viewer", "responder"), SECURITY_TABLES)
-    endpoint = ClickHouseHttp(Answers.of(parts.store), check, hidden)
+    answers = Answers.of(parts.store)
+    endpoint = ClickHouseHttp(answers, check, hidden)
     # nobody is asked for a token: a page in a browser that came by another name must not get in either
     only_by_name = [Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])]
     app = Starlette(routes=endpoint.routes(), middleware=[] if access.configured else only_by_name)
     address = settings.clickhouse_listen or "127.0.0.1:0"
-    return Server(app, host=host_of(address), port=port_of(address))
+    server = Server(app, host=host_of(address), port=port_of(address))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        # the engine must not be closed under its connections: the process would end in a crash
+        answers.close()
+
+
+def _watched(settings: Settings, loop: Embedded) -> dict[str, tuple[str, Callable[[], float]]]:
+    """What `/metrics` tells beside the receiver's own numbers."""
+    condition = loop.condition
+    return {
+        "deliveries_lag": ("Deliveries that wait for their parser", lambda: loop.lag()[0]),
+        "events_lag": ("Events that wait to be correlated", lambda: loop.lag()[1]),
+        "normalized_deliveries": ("Deliveries that were parsed", lambda: condition.deliveries),
+        "normalized_events": ("Events that were made of them", lambda: condition.events),
+        "unused_deliveries": ("Deliveries of kinds that nothing is made of", lambda: condition.unused),
+        "dead_letters": ("Messages that could not be read or folded", lambda: condition.dead_letters),
+        "written_rows": ("Rows written into the store", lambda: condition.rows),
+        "expired_deliveries": ("Kept deliveries that were dropped by age", lambda: condition.expired),
+        "waiting_for": ("1 while the store or the log is waited for", lambda: bool(condition.trouble)),
+        "turned_at_seconds": (
+            "When the steps last turned, in seconds UTC",
+            lambda: condition.turned_at / 1e6,
+        ),
+        "log_bytes": ("Size of the log's files", lambda: size_of(settings.log_path.parent, "log.sqlite*")),
+        "store_bytes": ("Size of the embedded store", lambda: size_of(settings.store_path, "**/*")),
+        "disk_free_bytes": ("Free space where the data is", lambda: shutil.disk_usage(settings.data).free),
+    }
+
+
+def size_of(directory: Path, pattern: str) -> int:
+    """Bytes of the files that fit; what vanishes meanwhile counts nothing."""
+    total = 0
+    for path in directory.glob(pattern):
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
 
 
 def _say(settings: Settings, receiver: ReceiverSettings, address: str, reading: str) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation
     from pipeline.explain import Explanation
     from pipeline.log.protocol import Log
+    from pipeline.persons import KnownPersons
     from pipeline.store import Store
 
 #: the group under which the correlate step commits
@@ -41,7 +42,7 @@ class Parts:
     log: Log
     codec: Codec
     store: Store
-    person_token: Callable[[str], str]
+    persons: KnownPersons
     #: set while another process holds the directory, correlates, and answers for log and store
     follower: Follower | None = None
 
@@ -49,6 +50,11 @@ class Parts:
     def workspace(self) -> str:
         """The workspace in force."""
         return self.settings.workspace
+
+    @property
+    def person_token(self) -> Callable[[str], str]:
+        """Turns a login into the token that stands for the person."""
+        return self.persons.person_token
 
 
 @contextmanager
@@ -62,7 +68,7 @@ def opened(settings: Settings, *, create: bool) -> Iterator[Parts]:
         from pipeline.cli.following import follower
         from pipeline.codec import Codec
         from pipeline.log.served import ServedLog
-        from pipeline.persons import open_persons
+        from pipeline.persons import KnownPersons, open_persons
 
         running = live(settings.data) if isinstance(log, ServedLog) else None
         yield Parts(
@@ -70,7 +76,7 @@ def opened(settings: Settings, *, create: bool) -> Iterator[Parts]:
             log,
             Codec(),
             store,
-            open_persons(settings.data).person_token,
+            KnownPersons(open_persons(settings.data), log),
             None if running is None else follower(running, settings.workspace),
         )
 

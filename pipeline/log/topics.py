@@ -9,5 +9,6 @@ TOPICS = {
     "state": True,
     "dead_letters": False,
     "unused": True,
+    "persons": True,
     "truths": True,
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import wraps
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -35,12 +36,14 @@ def application(
     ready: Callable[[], Sequence[str]] = tuple,
     registry: CollectorRegistry | None = None,
     routes: Sequence[BaseRoute] = (),
+    watched: Mapping[str, tuple[str, Callable[[], float]]] = MappingProxyType({}),
     now: Callable[[], int] = lambda: time.time_ns() // 1_000,
 ) -> Starlette:
     """The receiver as an ASGI application.
 
     ``ready`` says, quickly, what is not ready yet (nothing: ready). ``registry`` is shown by `/metrics`;
-    its own unless given. ``routes`` of other rooms are served beside its own. ``now`` is in microseconds
+    its own unless given. ``routes`` of other rooms are served beside its own. ``watched``: name -> meaning
+    and how to look a further number for `/metrics` up. ``now`` is in microseconds
     UTC. The caller starts and stops the appender.
     """
     metrics = ReceiverMetrics(settings.source_names, registry)
@@ -48,6 +51,8 @@ def application(
     metrics.watch("receive_waiting_deliveries", "Deliveries that wait for the disk", lambda: appender.waiting)
     metrics.watch("receive_bodies", "Bodies in memory", lambda: receiving.room.bodies)
     metrics.watch("receive_bodies_bytes", "Bytes of the bodies in memory", lambda: receiving.room.bytes_held)
+    for name, (meaning, measure) in watched.items():
+        metrics.watch(name, meaning, measure)
     pages = _Pages(settings, appender, metrics, ready)
     app = Starlette(
         routes=[

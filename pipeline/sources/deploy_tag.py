@@ -16,7 +16,8 @@ VALUE_CHARACTERS_MAX = 1_024
 
 _NO_LABEL = re.compile(r"[^A-Za-z0-9._-]")
 _SCP_LIKE = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]{2,}):(?!//)(?P<path>[^\s]+)")
-_WHITE = re.compile(r"[\s\x00-\x1f\x7f]")
+#: what a shell takes apart or takes for the names of files
+_BREAKING = re.compile(r"[\s*?\[\]]")
 _HEADS = {
     "labels": "# image labels: docker build $(aftermerge tag SERVICE --format labels) .",
     "annotations": "# metadata of a Kubernetes workload and of its pod template",
@@ -42,8 +43,8 @@ class DeployTag(NamedTuple):
     def checked(self) -> DeployTag:
         """The same; raises ``WrongTag`` for what would break in a shell or a label."""
         for name, value in zip(self._fields, self, strict=True):
-            if _WHITE.search(value):
-                raise WrongTag(f"{name}: {value!r} holds white space")
+            if _BREAKING.search(value) or not value.isprintable():
+                raise WrongTag(f"{name}: {value!r} holds white space, or one of * ? [ ]")
             if len(value) > VALUE_CHARACTERS_MAX:
                 raise WrongTag(f"{name}: {len(value)} characters, at most {VALUE_CHARACTERS_MAX} are taken")
         return self
@@ -155,4 +156,7 @@ def _given(pairs: dict[str, str]) -> dict[str, str]:
 
 def _yaml(name: str, pairs: dict[str, str]) -> list[str]:
     # a JSON text is a YAML text, whatever is in it
-    return [f"{name}:", *(f"  {key}: {json.dumps(value)}" for key, value in pairs.items())]
+    return [
+        f"{name}:",
+        *(f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in pairs.items()),
+    ]

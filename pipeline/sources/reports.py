@@ -99,9 +99,8 @@ def deployment(
         if fraction is not None and not 0 <= fraction <= 1:
             raise WrongReport(f"--fraction: {fraction} is no share", "write a quarter as 0.25")
         stage = stage or (STARTED if state == STARTED else "")
-        step = stage or f"{fraction:g}"
         return e.DeploymentProgressed(
-            **_head(telling, key, step),
+            **_head(telling, key, stage or f"{fraction:g}"),
             deployment=key,
             service=service,
             environment=environment,
@@ -179,7 +178,7 @@ def drift(
 def burn(telling: Telling, slo: str, *, started: bool, **fields: Any) -> e.BurnStarted | e.BurnEnded:
     """An error budget that is spent too fast, or is so no longer."""
     what = f"{FAMILY} slo {_required('SLO', slo)} {_occasion(telling)}"
-    rate, window = fields.get("burn_rate"), fields.get("window_seconds")
+    rate, window = fields["burn_rate"], fields["window_seconds"]
     if started:
         if rate is not None and not (math.isfinite(rate) and rate >= 0):
             raise WrongReport(f"--burn-rate: {rate} is no rate", "1 spends exactly the whole budget")
@@ -188,7 +187,7 @@ def burn(telling: Telling, slo: str, *, started: bool, **fields: Any) -> e.BurnS
         return e.BurnStarted(**_head(telling, what, "started"), slo=slo, **_checked(fields))
     if rate is not None or window is not None:
         raise WrongReport("--burn-rate, --window-seconds: nothing burns any more, leave them out")
-    fields = {name: fields.get(name, "") for name in ("service", "environment")}
+    del fields["burn_rate"], fields["window_seconds"]
     return e.BurnEnded(**_head(telling, what, "ended"), slo=slo, **_checked(fields))
 
 
@@ -240,9 +239,7 @@ def _occasion(telling: Telling) -> str:
 
 def _digest(telling: Telling, fields: dict[str, Any]) -> str:
     """What an update says, in short. Persons stay out of it, or an id could be tried out for names."""
-    told = {name: value for name, value in fields.items() if name != "responders"}
-    if told != fields:
-        told["occasion"] = _occasion(telling)
+    told = fields | ({"responders": _occasion(telling)} if "responders" in fields else {})
     return blake2b(repr(sorted(told.items())).encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 

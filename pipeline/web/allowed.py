@@ -247,6 +247,7 @@ IGNORED_SETTINGS: Final = frozenset(
         "enable_json_type",
         "enable_variant_type",
         "allow_experimental_analyzer",
+        "async_insert",
         "buffer_size",
         "cancel_http_readonly_queries_on_client_close",
         "client_protocol_version",
@@ -278,5 +279,6 @@ IGNORED_SETTINGS: Final = frozenset(
         "stacktrace",
         "user",
         "wait_end_of_query",
+        "wait_for_async_insert",
     }
 )

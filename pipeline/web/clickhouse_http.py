@@ -23,7 +23,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from pipeline.store.answering import Answer, Answers, EngineError, quoted
-from pipeline.web import encodings, native
+from pipeline.web import blocks, encodings, native
 from pipeline.web.guard import Checked, Guard
 from pipeline.web.questions import Question, question, token
 from pipeline.web.refusals import (
@@ -167,7 +167,9 @@ class ClickHouseHttp:
         if format_.lower() == "native":
             body = native.for_protocol(body or self._no_rows(asked, checked), asked.protocol)
         headers = {"X-ClickHouse-Format": format_, "X-ClickHouse-Summary": _summary(answer)}
-        if asked.encoding and len(body) >= encodings.COMPRESSED_FROM_BYTES:
+        if asked.blocks:
+            body = blocks.compressed(body)
+        elif asked.encoding and len(body) >= encodings.COMPRESSED_FROM_BYTES:
             body = encodings.encoded(body, asked.encoding)
             headers |= {"Content-Encoding": asked.encoding, "Vary": "Accept-Encoding"}
         return Response(body, headers=headers, media_type=_media_type(format_))

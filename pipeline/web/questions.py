@@ -22,7 +22,9 @@ class Question(NamedTuple):
     settings: dict[str, str | int]
     parameters: dict[str, str]
     protocol: int
+    #: of the whole body; and whether it is made of ClickHouse's own compressed blocks
     encoding: str
+    blocks: bool
     role: str
     query_id: str
 
@@ -54,11 +56,6 @@ async def question(request: Request, role: str, query_id: str, database: str) ->
     protocol = asked.get("client_protocol_version", "0")
     if not protocol.isascii() or not protocol.isdecimal() or len(protocol) > 9:
         raise Refused(BAD_ARGUMENTS, "client_protocol_version is no number")
-    if asked.get("compress") in ("1", "true"):
-        raise Refused(
-            BAD_ARGUMENTS,
-            "compress=1 is not available here: use enable_http_compression=1 and Accept-Encoding",
-        )
     wanted = asked.get("enable_http_compression", "0") in ("1", "true")
     return Question(
         text=text,
@@ -67,6 +64,7 @@ async def question(request: Request, role: str, query_id: str, database: str) ->
         parameters=parameters,
         protocol=int(protocol),
         encoding=encodings.chosen(request.headers.get("Accept-Encoding", "")) if wanted else "",
+        blocks=asked.get("compress") in ("1", "true"),
         role=role,
         query_id=query_id,
     )

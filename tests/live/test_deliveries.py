@@ -56,9 +56,13 @@ def present(run: Up, number: int) -> None:
 
 def test_none_of_githubs_examples_is_a_dead_letter(running: Up) -> None:
     told = examples()
+    sent: set[bytes] = set()
     for place, example in enumerate(told):
         answer = running.github(example.kind, example.body, f"example-{place}")
-        assert answer.status == 202, (example.kind, example.action, answer.body)
+        # two of the examples are the same bytes, so the same delivery
+        expected = 200 if example.body in sent else 202
+        assert answer.status == expected, (example.kind, example.action, answer.body)
+        sent.add(example.body)
     settled(running)
     assert running.rows("SELECT reason FROM dead_letters") == []
     records = {
@@ -70,7 +74,7 @@ def test_none_of_githubs_examples_is_a_dead_letter(running: Up) -> None:
     found = {record for (record,) in running.rows("SELECT DISTINCT record FROM events")}
     assert len(found & records) > len(records) / 2
     running.stop()
-    assert received(running.data) == len(told) + 1
+    assert received(running.data) == len(sent) + 1
     counted = unused(running.data)
     silent = {example.kind for example in told} - set(KINDS)
     assert silent <= {kind.split()[0].split(".")[0] for kind in counted}
@@ -110,7 +114,6 @@ def test_a_delivery_that_comes_days_late_restates(running: Up) -> None:
     body = msgspec.json.encode({"version": "4", "status": "firing", "alerts": [alert]})
     bearer = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
     assert running.ask("/receive/default/alertmanager", body, bearer).status == 202
-    asked = "SELECT cause, evidence_version FROM incidents FINAL"
     asked = "SELECT verdict, cause FROM incidents FINAL"
     before = eventually(lambda: running.rows(asked), "the incident is no row")
     assert before[0][1] == ""

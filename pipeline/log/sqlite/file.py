@@ -25,7 +25,8 @@ WAIT_FOR_LOCK_MILLISECONDS_MAX = 10_000
 PID_BYTES_MAX = 20
 
 _APPLICATION_ID = 0x41464D47  # "AFMG": tells our files from any other SQLite file
-_FORMAT = 2
+#: of the tables below; a file of a later format is refused
+FORMAT = 2
 
 _TABLES = (
     "CREATE TABLE topics (topic TEXT PRIMARY KEY, partitions INTEGER, compacted INTEGER) WITHOUT ROWID",
@@ -104,7 +105,7 @@ def make_tables(connection: sqlite3.Connection) -> None:
     for statement in _TABLES:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version={_FORMAT}")
+    connection.execute(f"PRAGMA user_version={FORMAT}")
     connection.execute("COMMIT")
 
 
@@ -116,11 +117,11 @@ def _refuse_strangers(connection: sqlite3.Connection, path: Path) -> None:
     if application != _APPLICATION_ID:
         raise LogCorrupt(f"{path} is an SQLite file, but not a log: name another file")
     written = _number(connection, "user_version")
-    if written > _FORMAT:
-        raise LogUnavailable(f"{path} has format {written}, and this version reads format {_FORMAT}: upgrade")
-    if written < _FORMAT:
+    if written > FORMAT:
+        raise LogUnavailable(f"{path} has format {written}, and this version reads format {FORMAT}: upgrade")
+    if written < FORMAT:
         raise LogUnavailable(
-            f"{path} has format {written}, and this version reads format {_FORMAT}: export its events with"
+            f"{path} has format {written}, and this version reads format {FORMAT}: export its events with"
             " the version that wrote it, and replay them into a new directory"
         )
 

@@ -37,7 +37,7 @@ class SqliteLog:
 
     def __init__(self, path: Path) -> None:
         """Open the file, or make it. Raises ``LogHeld``, ``LogUnavailable`` or ``LogCorrupt``."""
-        self._path = path
+        self.path = path
         self._process = os.getpid()
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
@@ -47,7 +47,7 @@ class SqliteLog:
         self._held = hold(path)
         connections: list[sqlite3.Connection] = []
         try:
-            with translated(self._path, "open"):
+            with translated(self.path, "open"):
                 for _ in range(2):
                     connections.append(connect(path))
                     make_tables(connections[-1])
@@ -66,12 +66,12 @@ class SqliteLog:
         """Make a topic; see ``Log.create_topic``."""
         if partitions < 1:
             raise ValueError(f"topic {topic!r} needs at least one partition, not {partitions}")
-        with self._transaction() as writer:
+        with self.transaction() as writer:
             known = self._topics.get(topic)
             if known is not None:
                 if known != (partitions, compacted):
                     raise ValueError(
-                        f"topic {topic!r} in {self._path} has {settings(*known)}, not"
+                        f"topic {topic!r} in {self.path} has {settings(*known)}, not"
                         f" {settings(partitions, compacted)}: use those, or another topic"
                     )
                 return
@@ -80,30 +80,30 @@ class SqliteLog:
                 'INSERT INTO streams (topic, "partition") VALUES (?, ?)',
                 ((topic, partition) for partition in range(partitions)),
             )
-        with self._write_lock, translated(self._path, "read"):
+        with self._write_lock, translated(self.path, "read"):
             self._load_topics()
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has; see ``Log.partitions``."""
         if topic not in self._topics:
-            raise KeyError(f"no topic {topic!r} in {self._path}; it has {sorted(self._topics)}")
+            raise KeyError(f"no topic {topic!r} in {self.path}; it has {sorted(self._topics)}")
         return self._topics[topic][0]
 
     # records
 
     def append(self, topic: str, partition: int, records: Sequence[NewRecord]) -> int:
         """Append a batch as one transaction; see ``Log.append``."""
-        stream = self._stream(topic, partition)
-        with self._transaction() as writer:
+        stream = self.stream(topic, partition)
+        with self.transaction() as writer:
             return append(writer, stream, records)
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         """Up to ``limit`` records from an offset on; see ``Log.read``."""
-        stream = self._stream(topic, partition)
+        stream = self.stream(topic, partition)
         offset = max(offset, 0)
         if limit <= 0 or offset >> OFFSET_BITS:
             return []
-        with self._reading() as reader:
+        with self.reading() as reader:
             if stream.compacted:
                 survivors = read_packed(reader, stream.base, stream.limit)
                 return [record for record in survivors if record.offset >= offset][:limit]
@@ -120,22 +120,22 @@ class SqliteLog:
         if records and records[-1].offset - records[0].offset >= len(records):
             missing = first_gap(records)
             raise LogCorrupt(
-                f"{self._path}: topic {topic!r}, partition {partition} has lost its record at"
+                f"{self.path}: topic {topic!r}, partition {partition} has lost its record at"
                 f" offset {missing}: restore the file from a backup"
             )
         return records
 
     def end(self, topic: str, partition: int) -> int:
         """The offset of the next record; see ``Log.end``."""
-        stream = self._stream(topic, partition)
-        with self._reading() as reader:
+        stream = self.stream(topic, partition)
+        with self.reading() as reader:
             return end(reader, stream)
 
     def begin(self, topic: str, partition: int) -> int:
         """The offset of the first record that is kept; see ``Log.begin``."""
-        stream = self._stream(topic, partition)
+        stream = self.stream(topic, partition)
         table = "packed" if stream.compacted else "plain"
-        with self._reading() as reader:
+        with self.reading() as reader:
             row = reader.execute(
                 f"SELECT min(position) FROM {table} WHERE position >= ? AND position < ?",
                 (stream.base, stream.limit),
@@ -143,14 +143,14 @@ class SqliteLog:
             return int(row[0]) - stream.base if row[0] is not None else end(reader, stream)
 
     def trim(self, topic: str, partition: int, offset: int) -> int:
-        """Drop the records before an offset; their room in the file is used again. See ``Log.trim``."""
-        stream = self._stream(topic, partition)
+        """Drop the records before an offset, and overwrite them in the file. See ``Log.trim``."""
+        stream = self.stream(topic, partition)
         if stream.compacted:
             raise ValueError(f"topic {topic!r} is compacted: delete a key by an empty value instead")
         limit = stream.base + max(0, min(offset, 1 << OFFSET_BITS))
         count = 0
         while True:
-            with self._transaction() as writer:
+            with self.transaction(erasing=True) as writer:
                 first = writer.execute(
                     "SELECT min(position) FROM plain WHERE position >= ? AND position < ?",
                     (stream.base, limit),
@@ -166,18 +166,18 @@ class SqliteLog:
 
     def latest(self, topic: str, partition: int) -> dict[bytes, bytes]:
         """The live value of every key; ``ValueError`` for a topic that isn't compacted."""
-        stream = self._stream(topic, partition)
+        stream = self.stream(topic, partition)
         if not stream.compacted:
             raise ValueError(f"topic {topic!r} isn't compacted: read it from an offset instead")
-        with self._reading() as reader:
+        with self.reading() as reader:
             return {record.key: record.value for record in read_packed(reader, stream.base, stream.limit)}
 
     # groups
 
     def committed(self, group: str, topic: str, partition: int) -> int:
         """The offset from which a group goes on; see ``Log.committed``."""
-        stream = self._stream(topic, partition)
-        with self._reading() as reader:
+        stream = self.stream(topic, partition)
+        with self.reading() as reader:
             row = reader.execute(
                 'SELECT "offset" FROM committed WHERE "group" = ? AND stream = ?',
                 (group, stream.number),
@@ -196,9 +196,9 @@ class SqliteLog:
         """Move a group's offset and append, as one transaction; see ``Log.commit``."""
         if offset < 0:
             raise ValueError(f"group {group!r} can't commit offset {offset}: offsets begin at 0")
-        stream = self._stream(topic, partition)
-        targets = [(self._stream(name, number), records) for name, number, records in appended]
-        with self._transaction() as writer:
+        stream = self.stream(topic, partition)
+        targets = [(self.stream(name, number), records) for name, number, records in appended]
+        with self.transaction() as writer:
             for target, records in targets:
                 append(writer, target, records)
             writer.execute(
@@ -212,15 +212,15 @@ class SqliteLog:
                 return
             self._closed = True
             try:
-                with translated(self._path, "close"):
+                with translated(self.path, "close"):
                     self._reader.close()
                     self._writer.close()
             finally:
                 os.close(self._held)
 
-    # how
+    # how: for the rest of this package
 
-    def _stream(self, topic: str, partition: int) -> Stream:
+    def stream(self, topic: str, partition: int) -> Stream:
         stream = self._streams.get((topic, partition))
         if stream is None:
             raise KeyError(f"topic {topic!r} has {self.partitions(topic)} partitions, no {partition}")
@@ -237,18 +237,26 @@ class SqliteLog:
 
     def _refuse_misuse(self) -> None:
         if self._closed:
-            raise LogUnavailable(f"the log {self._path} is closed: open it again")
+            raise LogUnavailable(f"the log {self.path} is closed: open it again")
         if os.getpid() != self._process:
             raise LogUnavailable(
-                f"the log {self._path} was opened by process {self._process}, before this one was"
+                f"the log {self.path} was opened by process {self._process}, before this one was"
                 " forked from it: open it after the fork, in one process"
             )
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._write_lock, translated(self._path, "write"):
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection that writes, outside of a transaction."""
+        with self._write_lock, translated(self.path, "write"):
             self._refuse_misuse()
-            writer = self._writer
+            yield self._writer
+
+    @contextmanager
+    def transaction(self, *, erasing: bool = False) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing; ``erasing``: what is dropped is overwritten in the file."""
+        with self.writing() as writer:
+            if erasing:
+                writer.execute("PRAGMA secure_delete=ON").fetchall()
             writer.execute("BEGIN IMMEDIATE")
             try:
                 yield writer
@@ -259,9 +267,12 @@ class SqliteLog:
                     with suppress(sqlite3.Error):
                         writer.execute("ROLLBACK")
                 raise
+            finally:
+                if erasing:
+                    writer.execute("PRAGMA secure_delete=OFF").fetchall()
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._read_lock, translated(self._path, "read"):
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self._read_lock, translated(self.path, "read"):
             self._refuse_misuse()
             yield self._reader

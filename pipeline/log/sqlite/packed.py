@@ -10,7 +10,7 @@ is rewritten once for each time that the topic doubles.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -55,6 +55,27 @@ def read_packed(connection: sqlite3.Connection, base: int, end: int) -> list[Rec
         for record in _decode(value):
             newest[record[1]] = record
     return sorted(Record._make(record) for record in newest.values() if record[2])
+
+
+def change_packed(
+    writer: sqlite3.Connection, base: int, end: int, change: Callable[[Record], bytes | None]
+) -> int:
+    """Put other values in the place of records, in rows of any age; returns how many were changed."""
+    count = 0
+    rows = writer.execute(
+        "SELECT position, value FROM packed WHERE position >= ? AND position < ?", (base, end)
+    ).fetchall()
+    for position, value in rows:
+        records = _decode(value)
+        changed = [change(Record._make(record)) for record in records]
+        if any(new is not None for new in changed):
+            count += sum(new is not None for new in changed)
+            kept = [
+                record if new is None else (*record[:2], new)
+                for record, new in zip(records, changed, strict=True)
+            ]
+            writer.execute("UPDATE packed SET value = ? WHERE position = ?", (_encode(kept), position))
+    return count
 
 
 def _insert(writer: sqlite3.Connection, position: int, records: Sequence[_Packed], *, merged: bool) -> None:
