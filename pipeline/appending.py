@@ -72,7 +72,7 @@ def append_events(
                 letters.append(_letter(event, reason, workspace, machine_now))
             else:
                 good.append(event)
-                if refused_before and (place := _place(event)) in refused_before:
+                if refused_before and (place := place_of(event)) in refused_before:
                     taken_in.add(place)
         values = encoded(codec, good, letters, workspace, machine_now)
         new = fresh(values, known)
@@ -118,10 +118,10 @@ def encoded(
 
 def _letter(event: Event, reason: str, workspace: str, machine_now: int) -> DeadLetter:
     value = msgspec.json.encode(event)
-    return DeadLetter(workspace, "", -1, -1, _place(event), reason, value, machine_now)
+    return DeadLetter(workspace, "", -1, -1, place_of(event), reason, value, machine_now)
 
 
-def _place(event: Event) -> str:
+def place_of(event: Event) -> str:
     """Where an event stands that comes from no line of a file."""
     return f"event {event.id or '(no id)'}"
 

@@ -18,7 +18,7 @@ TOKEN = "AFTERMERGE_TOKEN_"
 DELIVERY_KEYS = "AFTERMERGE_DELIVERY_KEYS"
 FILE = "_FILE"
 
-ROLES = ("viewer", "responder", "security", "admin", "reporter")
+ROLES = ("viewer", "responder", "security", "admin")
 #: values that one variable may hold: the newest, and those that are being replaced
 VALUES_MAX = 4
 #: shorter ones can be guessed
@@ -38,6 +38,10 @@ class Credentials(NamedTuple):
     secrets: dict[str, tuple[str, ...]]
     tokens: dict[str, tuple[str, ...]]
     delivery_keys: tuple[str, ...]
+
+
+#: what `aftermerge report` reads, wherever it runs
+REPORTING = ("AFTERMERGE_URL", "AFTERMERGE_REPORT_TOKEN")
 
 
 def is_credential(variable: str) -> bool:

@@ -10,20 +10,21 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from pipeline.appending import Digests, encoded, fresh, known_values, refusal
+from pipeline.appending import Digests, encoded, fresh, known_values, place_of, refusal
 from pipeline.codec import Codec
 from pipeline.core.events import Event, InvalidEvent
-from pipeline.dead_letters import DeadLetter, as_record, settle, unsettled
+from pipeline.dead_letters import DeadLetter, as_record, bury, settle, unsettled
 from pipeline.log.protocol import Log, NewRecord, Record
 from pipeline.sources.deliveries import Delivery, Reader, Reading
 from pipeline.sources.live import live_source
 
 GROUP = "normalize"
 RECEIVED, EVENTS, DEAD_LETTERS, UNUSED = "received", "events", "dead_letters", "unused"
+PERSONS = "persons"
 PARTITION = 0
 BATCH_DELIVERIES_MAX = 2_000
 #: kinds of one source that are told apart when they are counted as unused
@@ -41,12 +42,20 @@ class Unused(msgspec.Struct):
 
 
 class Normalized(NamedTuple):
-    """What one run did."""
+    """What one run did; ``settled`` are dead letters of which nothing is wrong any more."""
 
     deliveries: int = 0
     events: int = 0
     unused: int = 0
     dead_letters: int = 0
+    settled: int = 0
+
+
+class Names(Protocol):
+    """Whose tokens the events carry (``pipeline.persons``): what of it is not in the log yet."""
+
+    def new_records(self) -> list[NewRecord]: ...
+    def written(self) -> None: ...
 
 
 class _Batch(NamedTuple):
@@ -56,7 +65,11 @@ class _Batch(NamedTuple):
 
 
 class Normalizer:
-    """Follows the ``received`` topic. ``unseal`` opens a kept delivery; ``now`` is the machine's clock."""
+    """Follows the ``received`` topic.
+
+    ``unseal`` opens a kept delivery; ``now`` is the machine's clock; ``names`` knows whose the tokens are
+    that ``reader.person_token`` gives.
+    """
 
     def __init__(
         self,
@@ -65,10 +78,12 @@ class Normalizer:
         reader: Reader,
         unseal: Callable[[bytes], Delivery],
         now: Callable[[], int],
+        names: Names | None = None,
     ) -> None:
         self._log = log
         self._codec = codec
-        self._reader = reader
+        self.reader = reader
+        self._names = names
         self._unseal = unseal
         self._now = now
         self._unused = {
@@ -93,8 +108,12 @@ class Normalizer:
                 appended.append((DEAD_LETTERS, PARTITION, [as_record(letter) for letter in batch.letters]))
             if batch.unused:
                 appended.append((UNUSED, PARTITION, self._counted(batch.unused)))
+            if named := self._names.new_records() if self._names is not None else []:
+                appended.append((PERSONS, PARTITION, named))
             offset = records[-1].offset + 1
             self._log.commit(GROUP, RECEIVED, PARTITION, offset, appended=appended)
+            if self._names is not None:
+                self._names.written()
             total = Normalized(
                 total.deliveries + len(records),
                 total.events + events,
@@ -143,10 +162,10 @@ class Normalizer:
             batch.unused[delivery.source, reading.unused] += 1
 
     def _parse(self, delivery: Delivery) -> Reading:
-        source = live_source(delivery.source, self._reader)
+        source = live_source(delivery.source, self.reader)
         if source is None:
             raise InvalidEvent(f"the source {delivery.source!r} is not known any more")
-        return source.parse(delivery, self._reader)
+        return source.parse(delivery, self.reader)
 
     def _counted(self, unused: Counter[tuple[str, str]]) -> list[NewRecord]:
         records = []
@@ -166,11 +185,14 @@ class Normalizer:
     ) -> Normalized:
         """Parse the kept deliveries of one source since a time again, by the parser of today.
 
-        A telling that the log holds already is not appended twice; a dead letter whose delivery can be
-        read now is settled.
+        A telling that the log holds already is not appended twice; of two tellings, that of the higher
+        parser version wins. A dead letter whose delivery can be read now is settled, and one that gives
+        another reason now takes the place of the former. Raises ``LogUnavailable``: made again, it goes on.
         """
         begin, end = self._log.begin(RECEIVED, PARTITION), self._log.committed(GROUP, RECEIVED, PARTITION)
-        letters = {letter.place: letter for _, letter in unsettled(self._log).values()}
+        letters: dict[tuple[str, str], list[DeadLetter]] = {}
+        for _, letter in unsettled(self._log).values():
+            letters.setdefault((letter.workspace, letter.place), []).append(letter)
         known: dict[str, Digests] = {}
         total, offset = Normalized(), begin
         while offset < end and (
@@ -179,29 +201,46 @@ class Normalizer:
             offset = records[-1].offset + 1
             chosen = [record for record in records if self._wanted(record, source, since)]
             batch = self._read(chosen)
-            events = 0
-            for workspace, told in batch.events.items():
-                if workspace not in known:
-                    known[workspace] = known_values(self._log, workspace)
-                values = fresh(
-                    encoded(self._codec, told, batch.letters, workspace, self._now()), known[workspace]
-                )
-                events += len(values)
-                if values:
-                    key = workspace.encode()
-                    self._log.append(EVENTS, PARTITION, [NewRecord(key, value) for value in values])
-            refused = {letter.place for letter in batch.letters}
-            places = [place for record in chosen if (place := _place(record)) not in refused]
-            settle(self._log, [letters[place] for place in places if place in letters], self._now())
+            events = self._append_fresh(batch, known)
+            bury(self._log, batch.letters)
+            refused = {letter.digest for letter in batch.letters}
+            places = [(record.key.decode(errors="replace"), _place(record)) for record in chosen]
+            places += [(name, place_of(event)) for name, told in batch.events.items() for event in told]
+            healed = [
+                letter
+                for place in dict.fromkeys(places)
+                for letter in letters.pop(place, ())
+                if letter.digest not in refused
+            ]
+            settle(self._log, healed, self._now())
             total = Normalized(
                 total.deliveries + len(chosen),
                 total.events + events,
                 total.unused + batch.unused.total(),
                 total.dead_letters + len(batch.letters),
+                total.settled + len(healed),
             )
             if progress is not None:
                 progress(offset - begin, end - begin)
         return total
+
+    def _append_fresh(self, batch: _Batch, known: dict[str, Digests]) -> int:
+        """Append the tellings of a batch that the log does not hold; returns how many those were."""
+        count = 0
+        if named := self._names.new_records() if self._names is not None else []:
+            self._log.append(PERSONS, PARTITION, named)
+        if self._names is not None:
+            self._names.written()
+        for workspace, told in batch.events.items():
+            if workspace not in known:
+                known[workspace] = known_values(self._log, workspace)
+            values = encoded(self._codec, told, batch.letters, workspace, self._now())
+            new = fresh(values, known[workspace])
+            count += len(new)
+            if new:
+                key = workspace.encode()
+                self._log.append(EVENTS, PARTITION, [NewRecord(key, value) for value in new])
+        return count
 
     def _wanted(self, record: Record, source: str, since: int) -> bool:
         try:

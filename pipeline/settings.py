@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pipeline.credentials import is_credential
+from pipeline.credentials import REPORTING, is_credential
 from pipeline.live_settings import LiveSettings
 
 ENVIRONMENT_PREFIX = "AFTERMERGE_"
@@ -204,4 +204,5 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
         if name.upper().startswith(ENVIRONMENT_PREFIX)
         and name.upper() not in known
         and not is_credential(name.upper())
+        and name.upper() not in REPORTING
     )

@@ -43,9 +43,6 @@ def receiver_of(
         name: SourceSecurity(schemes[name], credentials.secrets.get(name, ()), open=name in opened)
         for name in (*credentials.secrets, *opened)
     }
-    if "cloudevents" in schemes and (tokens := credentials.tokens.get("reporter")):
-        held = sources.get("cloudevents", SourceSecurity(schemes["cloudevents"]))
-        sources["cloudevents"] = SourceSecurity(held.schemes, (*held.secrets, *tokens))
     rate = settings.deliveries_per_second_max
     return ReceiverSettings(
         sources=sources,
@@ -66,10 +63,7 @@ def access_of(settings: Settings, credentials: Credentials) -> Access:
     from pipeline.receive.access import Access, Role, TrustedProxy, networks, token_digest
 
     tokens = {
-        token_digest(token): Role(role)
-        for role, values in credentials.tokens.items()
-        if role != "reporter"
-        for token in values
+        token_digest(token): Role(role) for role, values in credentials.tokens.items() for token in values
     }
     proxies = names(settings.trusted_proxies)
     proxy = None

@@ -34,7 +34,8 @@ PERSON_LISTS = frozenset({"responders"})
 
 _TOKEN = re.compile(r"p:[0-9a-f]{16}")
 _RULE_KEYS = frozenset({"name", "when", "for_each", "event", "id", "time", "version", "fields"})
-_FILE_KEYS = frozenset({"source", "rules"})
+_FILE_KEYS = frozenset({"source", "revision", "rules"})
+REVISION_MAX = 1_000_000
 _ENVELOPE = frozenset(Event.__struct_fields__)
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 
@@ -53,11 +54,15 @@ class Rule(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """The rules of one file; ``source`` is that of the events it makes."""
+    """The rules of one file; ``source`` is that of the events it makes.
+
+    Of two tellings of one event, that of the higher ``revision`` wins.
+    """
 
     name: str
     source: str
     rules: tuple[Rule, ...]
+    revision: int = 0
 
 
 def load_mapping(text: str, name: str) -> Mapping:
@@ -85,7 +90,10 @@ def load_mapping(text: str, name: str) -> Mapping:
     if not isinstance(source, str) or not _SOURCE.fullmatch(source):
         raise MappingError(f"{name}: source: write a name of letters, digits and . _ / -")
     rules = tuple(_rule(rule, f"{name}: rule {place}") for place, rule in enumerate(told["rules"], 1))
-    return Mapping(name, source, rules)
+    revision = told.get("revision", 0)
+    if type(revision) is not int or not 0 <= revision <= REVISION_MAX:
+        raise MappingError(f"{name}: revision: write a number from 0 to {REVISION_MAX:,}")
+    return Mapping(name, source, rules, revision)
 
 
 def parse(delivery: Delivery, reader: Reader) -> Reading:
@@ -112,7 +120,7 @@ def parse(delivery: Delivery, reader: Reader) -> Reading:
                     raise InvalidEvent(f"more than {EVENTS_MAX} events in one delivery")
                 try:
                     if rule.when is None or _holds(rule.when(context)):
-                        events.append(_event(rule, context, delivery, mapping.source, reader.person_token))
+                        events.append(_event(rule, context, delivery, mapping, reader.person_token))
                 except InvalidEvent as error:
                     refused.append(f"{mapping.name}: {rule.name}{place}: {error}")
         except InvalidEvent as error:
@@ -216,7 +224,7 @@ def _holds(found: Any) -> bool:
 
 
 def _event(
-    rule: Rule, context: Context, delivery: Delivery, source: str, person_token: Callable[[str], str]
+    rule: Rule, context: Context, delivery: Delivery, mapping: Mapping, person_token: Callable[[str], str]
 ) -> Event:
     fields: dict[str, Any] = {}
     for name, how in rule.fields.items():
@@ -241,9 +249,9 @@ def _event(
     head = envelope(
         delivery,
         id=identifier,
-        source=source,
+        source=mapping.source,
         time=time,
-        parser_version=PARSER_VERSION,
+        parser_version=PARSER_VERSION + mapping.revision,
         source_version=version or 0,
     )
     made: Callable[..., Event] = rule.struct

@@ -1,4 +1,7 @@
-"""How bodies travel: compressed answers as a client accepts them, and compressed questions with a limit."""
+"""How bodies travel: compressed answers as a client accepts them, and compressed questions with a limit.
+
+A client that accepts only what isn't known here gets its answer as it is.
+"""
 
 from __future__ import annotations
 
@@ -27,24 +30,11 @@ class WrongEncoding(ValueError):
     """The body's Content-Encoding is not known, or its bytes are not of that kind."""
 
 
-def _zstandard() -> Callable[[bytes], bytes] | None:
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
-    except ImportError:
-        try:
-            from backports import zstd  # noqa: PLC0415
-        except ImportError:
-            return None
-    return lambda body: bytes(zstd.compress(body, _LEVEL))
-
-
 _ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "lz4": lambda body: bytes(lz4.frame.compress(body)),
     "gzip": lambda body: gzip.compress(body, _LEVEL, mtime=0),
     "deflate": lambda body: zlib.compress(body, _LEVEL),
 }
-if (_zstd := _zstandard()) is not None:
-    _ENCODERS["zstd"] = _zstd
 
 
 def chosen(accepted: str) -> str:

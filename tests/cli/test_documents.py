@@ -77,4 +77,5 @@ def test_every_command_that_prints_rows_takes_a_format() -> None:
     assert {words for words in silent if not words.startswith("aftermerge report ")} == {
         "aftermerge demo",
         "aftermerge export",
+        "aftermerge up",
     }

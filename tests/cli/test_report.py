@@ -19,7 +19,11 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.report.posting import CONTENT_TYPE, overheard
 from pipeline.core.events import DeploymentFinished, Event
 from pipeline.sources.cloudevents import parse_line
+from pipeline.sources.cloudevents_http import parse
+from pipeline.sources.deliveries import Delivery, Reader
+from pipeline.sources.texts import Patterns
 
+RECEIVED_AT = 1_800_000_000_000_000
 TOKEN = "s3cret-token-of-the-receiver"
 SHA = "5f0c1e2d3a4b5968778695a4b3c2d1e0f9e8d7c6"
 GITHUB = {
@@ -63,8 +67,12 @@ class Receiver(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def events(self) -> list[Event]:
+        """What the parser of the real receiver makes of what was posted."""
+        reader = Reader(lambda login: f"token of {login}", Patterns())
         return [
-            parse_line(body, person_token=lambda login: f"token of {login}")[1] for *_, body in self.heard
+            event
+            for _, headers, body in self.heard
+            for event in parse(Delivery("acme", "cloudevents", RECEIVED_AT, headers, body), reader).events
         ]
 
 
@@ -79,7 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
         status, further = self.server.answers[0]
         if len(self.server.answers) > 1:
             self.server.answers.pop(0)
-        said = f"you sent {headers.get('authorization', 'nothing')}\x1b[31m".encode()
+        detail = f"you sent {headers.get('authorization', 'nothing')}\x1b[31m"
+        said = (json.dumps({"detail": detail}) if status == 401 else detail).encode()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(said)), **further}.items():
             self.send_header(name, value)
@@ -208,14 +217,16 @@ KINDS = [
 @pytest.mark.parametrize("arguments", KINDS, ids=" ".join)
 def test_offline_and_posted_tell_the_same(arguments: tuple[str, ...], receivers: Any, tmp_path: Path) -> None:
     server, file = receivers(202), tmp_path / "told.jsonl"
-    at = ("--at", "2026-02-03T04:05:06Z")
+    at = ("--at", "2026-02-03T04:05:06Z", "--workspace", "acme")
     assert report(*arguments, *at, "--url", server.url, env=GITHUB).exit_code == Exit.OK
     assert report(*arguments, *at, "--to-file", file, env=GITHUB).exit_code == Exit.OK
     (posted,) = server.events()
     (line,) = file.read_bytes().splitlines()
     kept = parse_line(line, person_token=lambda login: f"token of {login}")[1]
     assert kept.source_version > posted.source_version, "when it was told"
-    assert msgspec.structs.replace(kept, source_version=posted.source_version) == posted
+    apart = {"source_version": kept.source_version, "received_at": kept.time, "imported": True}
+    assert (posted.received_at, posted.imported) == (RECEIVED_AT, False)
+    assert msgspec.structs.replace(posted, **apart) == kept
     assert json.loads(line)["time"] == "2026-02-03T04:05:06.000000Z"
     assert kept.imported
     assert kept.received_at == kept.time
@@ -305,6 +316,7 @@ def test_a_refusal_is_exit_2_once_and_never_shows_the_token(
     assert "\x1b" not in result.output
     if status == 401:
         assert "the token was refused" in result.stderr
+        assert "401 you sent" in result.stderr, "of a problem document its detail is shown"
         without = report(*DEPLOYMENT, "success", "--url", server.url)
         assert "no token was sent" in without.stderr
 

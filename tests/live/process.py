@@ -13,11 +13,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
+
+from pipeline import running
+from pipeline.log.protocol import Log
+from pipeline.log.served import ServedLog
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of these tests alone"
@@ -27,6 +32,7 @@ STOP_SECONDS_MAX = 60
 WAIT_SECONDS_MAX = 60
 ASK_SECONDS_MAX = 30
 POLL_SECONDS = 0.05
+SENT_MAX = 100_000
 
 Found = TypeVar("Found")
 
@@ -83,6 +89,13 @@ class Up:
         self.data = data
         self._said = said
         self.receiver = self.queries = ""
+        self.workspace = "default"
+
+    def at(self, workspace: str) -> Up:
+        """The same run, seen from another workspace."""
+        seen = copy(self)
+        seen.workspace = workspace
+        return seen
 
     @property
     def said(self) -> str:
@@ -117,11 +130,17 @@ class Up:
     def github(self, kind: str, payload: object, delivery: str = "") -> Answer:
         """Post one delivery of GitHub's, of these bytes or of this payload."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        return self.ask("/receive/default/github", body, signed(body, kind, delivery))
+        return self.ask(f"/receive/{self.workspace}/github", body, signed(body, kind, delivery))
+
+    def alertmanager(self, payload: object) -> Answer:
+        """Post one notification of Alertmanager's."""
+        told = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        return self.ask(f"/receive/{self.workspace}/alertmanager", json.dumps(payload).encode(), told)
 
     def rows(self, statement: str) -> list[list[Any]]:
-        """What the ClickHouse endpoint answers."""
-        answer = self.ask("/", f"{statement} FORMAT JSONCompact".encode(), base=self.queries)
+        """What the ClickHouse endpoint answers; ``MINE`` in the statement means this workspace's rows."""
+        asked = statement.replace("MINE", f"workspace = '{self.workspace}'")
+        answer = self.ask("/", f"{asked} FORMAT JSONCompact".encode(), base=self.queries)
         assert answer.status == 200, answer.body
         data: list[list[Any]] = answer.json["data"]
         return data
@@ -130,6 +149,20 @@ class Up:
         """The one value of a statement; counts are numbers."""
         ((found,),) = self.rows(statement)
         return int(found) if isinstance(found, str) and found.isdigit() else found
+
+    @contextmanager
+    def log(self) -> Iterator[Log]:
+        """Its log, while it runs."""
+        note = running.live(self.data)
+        assert note is not None
+        with closing(ServedLog(note.control_socket)) as log:
+            yield log
+
+    def received(self) -> int:
+        """How many deliveries the log keeps for this workspace."""
+        with self.log() as log:
+            kept = log.read("received", 0, 0, SENT_MAX)
+        return sum(record.key == self.workspace.encode() for record in kept)
 
     def stop(self) -> None:
         """As somebody who presses Ctrl-C; everything received is in the tables afterwards."""

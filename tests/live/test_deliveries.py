@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
-from pipeline.log.sqlite import SqliteLog
 from pipeline.normalize import UNUSED, Unused
 from pipeline.sources.github.kinds import KINDS
 from tests.live.deliveries import key, pull_request, sha
-from tests.live.process import TOKEN, Up, eventually, up
+from tests.live.process import Up, eventually, up
 from tests.sources.github_examples import examples
 
 pytestmark = pytest.mark.slow
@@ -21,25 +19,35 @@ pytestmark = pytest.mark.slow
 DAYS_LATE = 3
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Up]:
-    with up(tmp_path / "data") as run:
+WORKSPACES = tuple(f"w{number}" for number in range(10))
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    data = tmp_path_factory.mktemp("deliveries") / "data"
+    with up(data, workspaces=",".join(WORKSPACES)) as run:
         yield run
 
 
-def unused(data: Path) -> dict[str, int]:
-    """Deliveries of GitHub's that nothing was made of, by kind, once the process has ended."""
-    with closing(SqliteLog(data / "log.sqlite")) as log:
+@pytest.fixture(scope="module")
+def workspaces() -> Iterator[str]:
+    return iter(WORKSPACES)
+
+
+@pytest.fixture
+def running(process: Up, workspaces: Iterator[str]) -> Up:
+    """A run that every test of this file shares, with a workspace of its own."""
+    return process.at(next(workspaces))
+
+
+def unused(run: Up) -> dict[str, int]:
+    """Deliveries of GitHub's that nothing was made of, by kind, in all workspaces."""
+    with run.log() as log:
         held = {
             tuple(place.decode().split("\0")): msgspec.json.decode(value, type=Unused).count
             for place, value in log.latest(UNUSED, 0).items()
         }
     return {kind: count for (source, kind), count in held.items() if source == "github"}
-
-
-def received(data: Path) -> int:
-    with closing(SqliteLog(data / "log.sqlite")) as log:
-        return log.end("received", 0)
 
 
 def settled(run: Up) -> None:
@@ -50,7 +58,7 @@ def settled(run: Up) -> None:
 
 
 def present(run: Up, number: int) -> None:
-    asked = f"SELECT count() FROM changes FINAL WHERE change = '{key(number)}'"
+    asked = f"SELECT count() FROM changes FINAL WHERE MINE AND change = '{key(number)}'"
     eventually(lambda: run.value(asked) == 1, f"{key(number)} is no row")
 
 
@@ -64,18 +72,17 @@ def test_none_of_githubs_examples_is_a_dead_letter(running: Up) -> None:
         assert answer.status == expected, (example.kind, example.action, answer.body)
         sent.add(example.body)
     settled(running)
-    assert running.rows("SELECT reason FROM dead_letters") == []
+    assert running.rows("SELECT reason FROM dead_letters WHERE MINE") == []
     records = {
         record
         for example in told
         if (kind := KINDS.get(example.kind)) is not None
         for record in kind.actions.get(example.action, ())
     }
-    found = {record for (record,) in running.rows("SELECT DISTINCT record FROM events")}
+    found = {record for (record,) in running.rows("SELECT DISTINCT record FROM events WHERE MINE")}
     assert len(found & records) > len(records) / 2
-    running.stop()
-    assert received(running.data) == len(sent) + 1
-    counted = unused(running.data)
+    assert running.received() == len(sent) + 1
+    counted = unused(running)
     silent = {example.kind for example in told} - set(KINDS)
     assert silent <= {kind.split()[0].split(".")[0] for kind in counted}
 
@@ -91,12 +98,12 @@ def test_an_edited_and_a_repeated_event_count_once(running: Up) -> None:
     later = pull_request(1, title="Change 1, better", updated_at="2026-05-01T11:00:00Z")
     assert running.github("pull_request", later, "the third").status == 202
     settled(running)
-    mine = f"WHERE change = '{key(1)}'"
+    mine = f"WHERE MINE AND change = '{key(1)}'"
     assert running.value(f"SELECT count() FROM events_change_opened FINAL {mine}") == 1
     assert running.rows(f"SELECT count(), any(title) FROM changes FINAL {mine}") == [
         ["1", "Change 1, better"]
     ]
-    assert running.rows("SELECT reason FROM dead_letters") == []
+    assert running.rows("SELECT reason FROM dead_letters WHERE MINE") == []
 
 
 def test_a_delivery_that_comes_days_late_restates(running: Up) -> None:
@@ -111,10 +118,8 @@ def test_a_delivery_that_comes_days_late_restates(running: Up) -> None:
         "endsAt": "0001-01-01T00:00:00Z",
         "fingerprint": "f00d",
     }
-    body = msgspec.json.encode({"version": "4", "status": "firing", "alerts": [alert]})
-    bearer = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-    assert running.ask("/receive/default/alertmanager", body, bearer).status == 202
-    asked = "SELECT verdict, cause FROM incidents FINAL"
+    assert running.alertmanager({"version": "4", "status": "firing", "alerts": [alert]}).status == 202
+    asked = "SELECT verdict, cause FROM incidents FINAL WHERE MINE"
     before = eventually(lambda: running.rows(asked), "the incident is no row")
     assert before[0][1] == ""
     merged = pull_request(
@@ -134,18 +139,16 @@ def test_a_delivery_that_comes_days_late_restates(running: Up) -> None:
     assert running.github("pull_request", merged).status == 202
     assert running.github("deployment_status", told | {"deployment_status": status}).status == 202
     settled(running)
-    assert running.rows("SELECT reason FROM dead_letters") == []
+    assert running.rows("SELECT reason FROM dead_letters WHERE MINE") == []
     restated = eventually(
         lambda: [row for row in running.rows(asked) if row != before[0]], "the verdict was not restated"
     )
     assert [row[1] for row in restated] == [key(7)]
-    events = running.rows("SELECT toString(received_at - time) FROM events_deployment_finished")
+    events = running.rows("SELECT toString(received_at - time) FROM events_deployment_finished WHERE MINE")
     assert int(events[0][0]) > DAYS_LATE * 86_400
 
 
 def _iso(seconds: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -162,32 +165,33 @@ def test_what_can_not_be_read_is_kept_with_its_reason(running: Up) -> None:
     for body in wrong:
         assert running.github("pull_request", body).status == 202
     settled(running)
-    letters = running.rows("SELECT offset, reason, length(bytes) FROM dead_letters FINAL ORDER BY offset")
-    assert [int(offset) for offset, _, _ in letters] == list(range(len(wrong)))
+    letters = running.rows("SELECT offset, reason, length(bytes) FROM dead_letters FINAL WHERE MINE ORDER BY offset")
+    assert len(letters) == len({offset for offset, _, _ in letters}) == len(wrong)
     assert all(reason and "failed" not in reason for _, reason, _ in letters)
     # what may name persons stays with the delivery alone, which expires
     assert {int(size) for _, _, size in letters} == {0}
-    running.stop()
-    assert received(running.data) == len(wrong) + 1
+    assert running.received() == len(wrong) + 1
 
 
 def test_an_unknown_kind_is_kept_and_counted(running: Up) -> None:
+    before = unused(running)
     for place in range(3):
-        assert running.github("a_kind_of_tomorrow", {"action": "done"}, f"unknown-{place}").status == 202
+        assert running.github("a_kind_of_tomorrow", {"action": "done", "place": place}).status == 202
     assert running.github("ping", {"zen": "Keep it logically awesome."}).status == 202
     settled(running)
-    assert running.rows("SELECT reason FROM dead_letters") == []
-    running.stop()
-    counted = unused(running.data)
-    assert {kind.split()[0]: count for kind, count in counted.items()} == {"a_kind_of_tomorrow.done": 3, "ping": 1}
-    assert received(running.data) == 5
+    assert running.rows("SELECT reason FROM dead_letters WHERE MINE") == []
+    counted = {kind: count - before.get(kind, 0) for kind, count in unused(running).items()}
+    assert {kind: count for kind, count in counted.items() if count} == {
+        "a_kind_of_tomorrow done": 3,
+        "ping": 1,
+    }
+    assert running.received() == 5
 
 
 def test_who_is_not_known_is_refused(running: Up) -> None:
     body = msgspec.json.encode(pull_request(1))
-    refused = running.ask("/receive/default/github", body, {"X-GitHub-Event": "pull_request"})
+    refused = running.ask(f"/receive/{running.workspace}/github", body, {"X-GitHub-Event": "pull_request"})
     assert refused.status == 401
-    assert running.ask("/receive/default/nobody", body).status == 404
+    assert running.ask(f"/receive/{running.workspace}/nobody", body).status == 404
     assert running.ask("/receive/nowhere/github", body).status == 404
-    running.stop()
-    assert received(running.data) == 0
+    assert running.received() == 0

@@ -26,6 +26,15 @@ from pipeline.sources.texts import Patterns
 from tests.sources import posted
 from tests.sources.deliveries import RECEIVED_AT, body, names
 from tests.sources.github_examples import examples, index
+from tests.sources.hostile import (
+    BYTES,
+    EVERY_FORM,
+    EVERY_FORM_BODY,
+    HEADER_NAMES,
+    HEADER_VALUES,
+    REPEATED,
+    STRANGE,
+)
 
 #: one input may take so long on the slowest machine; what hangs takes for ever
 INPUT_SECONDS_MAX = 20.0
@@ -40,178 +49,6 @@ EDITS_MAX = 4
 LONG_CHARACTERS = (1_000, 30_000, 200_000)
 #: events whose times are about now are what a source sends; the machine's clock stands here
 NOW = RECEIVED_AT + 60_000_000
-
-#: a mapping that uses every form, beside those of the examples
-EVERY_FORM = """
-rules:
-  - event: incident_detected
-    when: "body.key"
-    id: {text: "desk {body.key} {{opened}}"}
-    time: body.at
-    version: {seconds: body.revision}
-    fields:
-      incident: body.key
-      title: {text: "{body.title}: {headers.\\"user-agent\\"}"}
-      severity: {value: body.level, table: {"1": high}, otherwise: low}
-      service: {constant: api}
-      onset_earliest_at: {milliseconds: body.since}
-  - event: change_merged
-    for_each: "body.merged"
-    id: {text: "desk {item.key} merged"}
-    time: {received: true}
-    fields:
-      change: item.key
-      author: item.author
-      additions: item.additions
-      paths: item.paths
-      owners: item.owners
-      emergency: item.emergency
-  - event: measurement_reported
-    for_each: "body.measured"
-    id: {text: "desk {item.name} {item.at}"}
-    time: {microseconds: item.at}
-    fields:
-      measurement: item.name
-      value: item.value
-"""
-EVERY_FORM_BODY = {
-    "key": "D-1",
-    "at": "2024-05-01T12:00:00Z",
-    "revision": 7,
-    "title": "It is down",
-    "level": 1,
-    "since": 1_714_564_000_000,
-    "merged": [
-        {
-            "key": "acme/api#1",
-            "author": "@ada",
-            "additions": "12",
-            "paths": ["a/b"],
-            "owners": ["@ada", "a@b.c"],
-        }
-    ],
-    "measured": [{"name": "p95", "at": 1_714_564_000_000_000, "value": 1.5}],
-}
-
-#: what a value may turn into
-STRANGE: tuple[Any, ...] = (
-    *(None, True, False, "", [], {}, [[]], {"": ""}, -1, 0, 1, 2**31, 2**63, -(2**63) - 1, 10**30, 10**400),
-    *(
-        1.5,
-        -0.0,
-        1e308,
-        5e-324,
-        "NaN",
-        "\0",
-        "💥",
-        "\u202e\u2066",
-        "a\nb",
-        "\\",
-        "{}",
-        "%s",
-        "../../etc/passwd",
-    ),
-    *(
-        "9999-12-31T23:59:59-23:59",
-        "0001-01-01T00:00:00+23:59",
-        "2024-05-01 11:00:00",
-        "2262-04-12T00:00:00Z",
-    ),
-    *(
-        "1969-12-31T23:59:59Z",
-        "2024-05-01T12:00:00.123456789Z",
-        "2024-02-30T00:00:00Z",
-        "Z",
-        "incident",
-        "p:",
-    ),
-    *("acme/api#17", "refs/tags/", "refs/heads/", "0" * 40, "#", "!", "/", "@", "bot", "[bot]"),
-)
-#: repeated, these look for patterns that take much longer than their text
-REPEATED = (
-    *(
-        " ",
-        "\n",
-        "\t \n",
-        "a",
-        "a ",
-        "1",
-        "1.",
-        "-",
-        "_",
-        "#",
-        "#1",
-        "!1",
-        "/",
-        "a/",
-        "+",
-        "+/",
-        ".",
-        ":",
-        "@",
-    ),
-    *(
-        "http://",
-        "https://a/",
-        "https://a.b/c/pull/",
-        "revert ",
-        "reverts a/b",
-        "this reverts commit ",
-        "inc ",
-    ),
-    *(
-        "root cause ",
-        "caused by ",
-        "postmortem ",
-        "sev ",
-        "service: ",
-        "# ",
-        "*",
-        "test ",
-        "build-",
-        "v1.",
-        "é",
-    ),
-    *("1h", "\\", "(", "[", "[hotfix", "gh-readonly-queue/", "/pr-1-", "[bot]", "0123456789abcdef", "💥"),
-)
-BYTES = (
-    b"\0",
-    b"\xff",
-    b"\xed\xa0\x80",
-    b"\\ud800",
-    b'"',
-    b"{",
-    b"[",
-    b",",
-    b"1e999",
-    b"-",
-    b"NaN",
-    b"\xef\xbb\xbf",
-)
-HEADER_VALUES = (
-    *(
-        "",
-        " ",
-        "\0",
-        "\xff",
-        "a" * 2_000,
-        "ping",
-        "push",
-        "../..",
-        "application/json; charset=utf-16",
-        "text/plain",
-    ),
-    *(
-        "application/x-www-form-urlencoded",
-        "application/cloudevents+json",
-        "application/cloudevents-batch+json",
-    ),
-    *("application/cloudevents+xml", '";=', "%", "%zz", "%00", '"\\', "1.0", "true", "2024-05-01T12:00:00Z"),
-)
-HEADER_NAMES = (
-    *("content-type", "x-github-event", "x-gitlab-event", "ce-specversion", "ce-type", "ce-id", "ce-source"),
-    *("ce-time", "ce-imported", "ce-", "ce-é", "ce-data", "user-agent", "webhook-id"),
-)
 
 
 def token(login: str) -> str:
@@ -321,7 +158,7 @@ class Fuzzer:
         return draw.choice((draw.randint(-(2**70), 2**70), draw.uniform(-1e12, 1e12), draw.randint(0, 99)))
 
     def _place(self, told: Any) -> tuple[Any, Any]:
-        """A container of a payload, and a key of it; found by going down, so that what is deep is found too."""
+        """A container of a payload, and a key of it; found by going down: what is deep is found, too."""
         draw = self._random
         container, key = None, None
         while isinstance(told, dict | list) and told:
@@ -385,9 +222,12 @@ def watched(seconds: float = INPUT_SECONDS_MAX) -> Iterator[Callable[[], None]]:
     def bite(number: int, frame: FrameType | None) -> None:
         raise Hung(f"one input took more than {seconds:g} s")
 
+    def wind() -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
     former = signal.signal(signal.SIGALRM, bite)
     try:
-        yield lambda: signal.setitimer(signal.ITIMER_REAL, seconds) and None
+        yield wind
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)

@@ -1,8 +1,8 @@
 """The parsers under a fuzzer that follows which code an input reaches (atheris), which has to be installed.
 
-``python -m tests.sources.guided SOURCE CORPUS [-runs=N and what else libFuzzer takes]``. ``CORPUS`` is a directory
-that keeps what reached something new; golden deliveries are put there first. An input is a byte that
-chooses the headers of a golden delivery, and a body. A nightly test runs it where atheris is.
+``python -m tests.sources.guided SOURCE CORPUS [-runs=N, and what else libFuzzer takes]``. ``CORPUS`` is a
+directory that keeps what reached something new; golden deliveries are put there first. An input is a
+byte that chooses the headers of a golden delivery, and a body. A nightly test runs it where atheris is.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ def main(arguments: list[str]) -> None:
     source, directory, *options = arguments
     with atheris.instrument_imports(include=[SOURCES_ROOM]):
         importlib.import_module(f"{SOURCES_ROOM}.live")
-    from tests.sources.fuzzing import RECEIVED_AT, Checked, corpus, live_source, reader
+    from pipeline.sources.deliveries import Delivery
+    from tests.sources.deliveries import RECEIVED_AT
+    from tests.sources.fuzzing import Checked, corpus
 
     seeds = corpus(source)
-    assert live_source(source, reader()) is not None, f"there is no source {source}"
     headers = [dict(items) for items in dict.fromkeys(tuple(seed.headers.items()) for seed in seeds)][:256]
     kept = Path(directory)
     kept.mkdir(parents=True, exist_ok=True)
@@ -33,8 +34,6 @@ def main(arguments: list[str]) -> None:
         if seed.headers in headers:
             told = bytes([headers.index(seed.headers)]) + seed.body
             (kept / hashlib.sha256(told).hexdigest()).write_bytes(told)
-    from pipeline.sources.deliveries import Delivery
-
     checked = Checked()
 
     def one(told: bytes) -> None:

@@ -6,6 +6,7 @@ end included: a try runs in a thread that nobody waits for longer than the time 
 
 from __future__ import annotations
 
+import json
 import queue
 import re
 import ssl
@@ -14,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPException, HTTPMessage
 from ipaddress import ip_address
 from typing import IO, NamedTuple
@@ -164,6 +166,10 @@ def _pause(told: str) -> float:
 
 def _shown(said: bytes, token: str) -> str:
     text = said.decode("utf-8", "replace")
+    with suppress(ValueError, RecursionError):
+        told = json.loads(text)
+        if isinstance(told, dict) and isinstance(told.get("detail"), str):
+            text = told["detail"]  # a problem document
     if token:
         text = text.replace(token, "***")
     return _CONTROL.sub(" ", text).strip()[:ANSWER_SHOWN_CHARACTERS_MAX]

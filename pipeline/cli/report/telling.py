@@ -87,6 +87,8 @@ class Report:
         """Build the event and send it where it should go."""
         try:
             self._tell(build)
+        except BrokenPipeError:
+            raise  # told, and nobody reads that it was
         except (Problem, WrongReport, OSError) as error:
             problem = _problem(error)
             if not self.best_effort:

@@ -121,7 +121,9 @@ class LogUpkeep:
             records = last - first + 1  # a plain topic has no holes
             size = "ifnull(sum(length(key) + length(value)), 0)"
             if records <= COUNTED_RECORDS_MAX:
-                return Usage(records, reader.execute(f"SELECT {size} FROM plain {where}", bounds).fetchone()[0])
+                return Usage(
+                    records, reader.execute(f"SELECT {size} FROM plain {where}", bounds).fetchone()[0]
+                )
             step = records // SAMPLED_RECORDS
             total = sum(
                 reader.execute(f"SELECT {size} FROM plain WHERE position = ?", (position,)).fetchone()[0]
@@ -166,20 +168,23 @@ class LogUpkeep:
         with self._log.transaction(erasing=True) as writer:
             return change_packed(writer, stream.base, stream.limit, change)
 
-    def scrub(self, text: bytes) -> int:
-        """Leave no trace of a text outside the records; returns how often the file still holds it.
+    def scrub(self, texts: Collection[bytes], *, anew: bool = False) -> int:
+        """Leave no trace of texts outside the records; returns how often the file still holds one.
 
-        ``text`` is in small letters, and found however it is written. A file that holds it somewhere is
-        written anew, which needs as much room again, and for which whoever writes waits. Raises
-        ``LogUnavailable`` when the file can't be written anew now.
+        ``texts`` are in small letters, and found however they are written. A file that holds one somewhere
+        is written anew (``anew``: in any case), which needs as much room again, and for which whoever
+        writes waits. Raises ``LogUnavailable`` when it can't be written anew now.
         """
         self._fold_back()
-        if not occurrences(self.path, text):
+        if not anew and not self._standing(texts):
             return 0
         with self._log.writing() as writer:
             writer.execute("VACUUM")
         self._fold_back()
-        return occurrences(self.path, text)
+        return self._standing(texts)
+
+    def _standing(self, texts: Collection[bytes]) -> int:
+        return sum(occurrences(self.path, text) for text in texts)
 
     def _fold_back(self) -> None:
         """Put what stands in the write-ahead file into the file itself, and empty the former."""
