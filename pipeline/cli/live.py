@@ -26,6 +26,7 @@ from pipeline.cli.configuring import (
     reader_of,
     receiver_of,
     unsealer_of,
+    upkeep_of,
 )
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.version import version
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 #: what scanners found is for the security role
 SECURITY_TABLES = frozenset({"events_finding_reported"})
+#: table -> the rows of it that everybody may read
+SHOWN_ROWS = {"events": "record != 'finding_reported'"}
 
 
 def serve(settings: Settings) -> None:
@@ -74,10 +77,11 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
     from pipeline.actions import actions_of
     from pipeline.embedded import Embedded, machine_clock
     from pipeline.normalize import Normalizer
+    from pipeline.upkeep import upkeep_actions
 
     reader = reader_of(parts, mappings)
     unseal = unsealer_of(keys)
-    normalizer = Normalizer(parts.log, parts.codec, reader, unseal, machine_clock)
+    normalizer = Normalizer(parts.log, parts.codec, reader, unseal, machine_clock, parts.persons)
     step = correlator(parts)
     loop = Embedded(
         parts.log,
@@ -91,7 +95,10 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
     )
     stop = threading.Event()
     started_at = datetime.now(UTC)
-    actions = actions_of(loop, step, parts.log, version=version(), started_at=started_at)
+    actions = {
+        **actions_of(loop, step, parts.log, version=version(), started_at=started_at),
+        **upkeep_actions(loop, upkeep_of(parts, normalizer, unseal)),
+    }
     with _stopped_by_signals(stop, loop), _served(parts, receiver, loop, actions, started_at) as check:
         loop.run(stop, check)
 
@@ -169,8 +176,8 @@ def _reading_served(parts: Parts, access: Access, token: str) -> Iterator[Server
     """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+    from pipeline.receive.access import OnlyThisMachine
     from pipeline.receive.serving import Server
     from pipeline.store.answering import Answers
     from pipeline.web.clickhouse_http import ClickHouseHttp
@@ -189,11 +196,12 @@ def _reading_served(parts: Parts, access: Access, token: str) -> Iterator[Server
         return "admin"
 
     hidden = dict.fromkeys(("viewer", "responder"), SECURITY_TABLES)
+    shown = dict.fromkeys(("viewer", "responder"), SHOWN_ROWS)
     answers = Answers.of(parts.store)
-    endpoint = ClickHouseHttp(answers, check, hidden)
+    endpoint = ClickHouseHttp(answers, check, hidden, shown)
     # nobody is asked for a token: a page in a browser that came by another name must not get in either
-    only_by_name = [Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])]
-    app = Starlette(routes=endpoint.routes(), middleware=[] if access.configured else only_by_name)
+    guarded = [] if access.configured else [Middleware(OnlyThisMachine)]
+    app = Starlette(routes=endpoint.routes(), middleware=guarded)
     address = settings.clickhouse_listen or "127.0.0.1:0"
     server = Server(app, host=host_of(address), port=port_of(address))
     try:
@@ -254,6 +262,8 @@ def _say(settings: Settings, receiver: ReceiverSettings, address: str, reading: 
 @contextmanager
 def _stopped_by_signals(stop: threading.Event, loop: Embedded) -> Iterator[None]:
     def ask(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt  # asked twice: not even what is under way is waited for
         stop.set()
         loop.wake()
 

@@ -26,7 +26,7 @@ from pipeline.store.columns import (
     is_time,
     keys_to_arrow,
 )
-from pipeline.store.connection import Connection, connect
+from pipeline.store.connection import Connection, ask, connect
 from pipeline.store.errors import InvalidQuery, MigrationRefused, StoreHeld, StoreUnavailable, translated
 from pipeline.store.memory import FreedMemory
 from pipeline.store.migrations import (
@@ -288,7 +288,7 @@ class Store:
 
     def _read(self, sql: str, parameters: Mapping[str, object]) -> Result:
         with translated(self.place, "read"):
-            result = self._connection.reader.query(sql, parameters=dict(parameters))
+            result = ask(self._connection, sql, parameters)
         return Result(
             columns=list(result.column_names),
             types=[kind.name for kind in result.column_types],

@@ -66,7 +66,8 @@ class Answers:
     def __init__(self, place: str, database: str, connections: int = ANSWERS_AT_ONCE_MAX) -> None:
         self.database = database
         self._address = engine_address(place)
-        self._idle: queue.SimpleQueue[_Handle] = queue.SimpleQueue()
+        #: None: one that is to be opened
+        self._idle: queue.SimpleQueue[_Handle | None] = queue.SimpleQueue()
         self._desk_lock = threading.Lock()
         self._desk = _Handle(self._address, database)
         for _ in range(connections):
@@ -143,6 +144,7 @@ class Answers:
         handle = self._idle.get()
         whole = False
         try:
+            handle = handle or self._reader()
             for name, value in settings.items():
                 handle.run(f"SET {quote_identifier(name)} = {quoted(value)}")
             yield handle
@@ -151,16 +153,17 @@ class Answers:
                 handle.run(f"SET {quote_identifier(name)} = {value}")
             whole = True
         finally:
-            if not whole:
+            if handle is not None and not whole:
                 # after an error the engine puts what it had written so far before the next answer
                 handle.close()
-                handle = self._reader()
+                handle = None
             self._idle.put(handle)
 
     def close(self) -> None:
         """Close the connections; waits for the answers under way."""
         for _ in range(self.at_once):
-            self._idle.get().close()
+            if (handle := self._idle.get()) is not None:
+                handle.close()
         with self._desk_lock:
             self._desk.close()
 

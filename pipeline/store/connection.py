@@ -10,6 +10,8 @@ import fcntl
 import logging
 import os
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -18,6 +20,7 @@ import clickhouse_connect
 from clickhouse_connect.driver._chdbclient import build_connection_string
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.query import QueryResult
 
 from pipeline.store.errors import StoreHeld, StoreUnavailable, outage_reason, short_message
 
@@ -44,6 +47,19 @@ class Connection(NamedTuple):
     reader: Client
     #: whether the engine runs in this process
     embedded: bool
+
+
+def ask(connection: Connection, sql: str, parameters: Mapping[str, object]) -> QueryResult:
+    """The reader's answer to one statement; what a failed one has left behind is thrown away."""
+    reader = connection.reader
+    try:
+        return reader.query(sql, parameters=dict(parameters))
+    except Exception:
+        if connection.embedded:
+            # the engine puts what it had written of this answer in front of the next one
+            with suppress(Exception):
+                reader.query("SELECT 1")
+        raise
 
 
 def connect(dsn: str) -> Connection:
@@ -78,7 +94,7 @@ def _embedded(directory: Path) -> Connection:
         ) from error
     place = str(directory)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         _refuse_if_held(directory)
         writer, reader = (
             clickhouse_connect.get_client(

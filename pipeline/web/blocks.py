@@ -42,7 +42,10 @@ def _block(body: bytes) -> bytes:
 
 
 def city_hash_128(text: bytes) -> tuple[int, int]:
-    """The lower and the upper half of the hash of at least 16 bytes (a block is never shorter)."""
+    """The lower and the upper half of the hash of at least 8 bytes (a block is never shorter)."""
+    size = len(text)
+    if size < 16:
+        return _short(b"", _at(text, 0) ^ size * _K0 & _MASK, _at(text, size - 8) ^ _K1)
     first, second = struct.unpack_from("<QQ", text)
     rest = text[16:]
     if len(rest) < 128:

@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from pipeline.store import StoreUnavailable
 from pipeline.store.answering import Answer, Answers, EngineError, quoted
 from pipeline.web import blocks, encodings, native
 from pipeline.web.guard import Checked, Guard
@@ -95,7 +96,7 @@ class ClickHouseHttp:
             )
         except Refused as error:
             response = refusal(error.code, str(error), query_id)
-        except EngineError as error:
+        except (EngineError, StoreUnavailable) as error:
             response = engine_refusal(str(error), query_id)
         except encodings.BodyTooLarge as error:
             response = refusal(TOO_LARGE, str(error), query_id)

@@ -28,7 +28,7 @@ from pipeline.web.wishes import checked_format, checked_setting
 
 STATEMENT_CHARACTERS_MAX = 256 * 1024
 #: levels of nesting in a statement's tree
-TREE_LEVELS_MAX = 400
+TREE_LEVELS_MAX = 600
 
 #: statements whose tree the engine doesn't give; what they name stands where a SELECT has its table
 _DESCRIBE = re.compile(r"\ADESCRIBE TABLE\s", re.ASCII)
@@ -54,7 +54,9 @@ class Guard:
     def __init__(self, answers: Answers, hidden: Mapping[str, Collection[str]]) -> None:
         self._answers = answers
         self._hidden = {role: frozenset(tables) for role, tables in hidden.items()}
-        self._functions = _harmless(answers)
+        listed = answers.rows("SELECT name, categories, alias_to, origin FROM system.functions")
+        self._functions = _harmless(listed)
+        self._harmful = frozenset(str(name).lower() for name, *_ in listed) - self._functions
 
     def check(self, text: str, role: str) -> Checked:
         """What is answered for ``text``. Raises ``Refused``, or ``EngineError`` for wrong SQL."""
@@ -78,7 +80,10 @@ class Guard:
             raise _denied("only a table's or a view's name is taken here")
         if tree["type"] not in STATEMENTS:
             raise Refused(READONLY, f"only statements that read are answered here, not {tree['type']}")
-        _Walk(self, role, _names(tree)).node(tree, 0)
+        try:
+            _Walk(self, role, _names(tree)).node(tree, 0)
+        except RecursionError:
+            raise _too_deep() from None
         return Checked(statement, str((tree.get("format_ast") or {}).get("name", "")))
 
     def _tree(self, statement: str) -> Any:
@@ -91,7 +96,7 @@ class Guard:
                 ) from None
             raise
         except RecursionError:
-            raise Refused(SYNTAX_ERROR, "the statement is nested too deeply") from None
+            raise _too_deep() from None
 
     def function(self, name: str) -> None:
         """Refuse a function that could reach outside the tables; also one nobody knows."""
@@ -101,6 +106,11 @@ class Guard:
             if shorter == found:
                 raise _denied(f"the function {name} is not available here")
             found = shorter
+
+    def argument(self, name: str) -> None:
+        """Refuse a bare name that would be called: `arrayMap(file, ...)` is `arrayMap(x -> file(x), ...)`."""
+        if name.lower() in self._harmful:
+            raise _denied(f"the function {name} is not available here; a column of this name needs its table")
 
     def table(self, role: str, database: str, table: str) -> None:
         """Refuse a table that is not ours to show to ``role``; no database: the current one."""
@@ -123,6 +133,10 @@ class Guard:
         return any(name == row[0] for row in self._answers.rows("SELECT name FROM system.databases"))
 
 
+def _too_deep() -> Refused:
+    return Refused(SYNTAX_ERROR, "the statement is nested too deeply")
+
+
 def _denied(message: str) -> Refused:
     return Refused(ACCESS_DENIED, message)
 
@@ -137,7 +151,7 @@ class _Walk:
 
     def node(self, value: Any, level: int) -> None:
         if level > TREE_LEVELS_MAX:
-            raise Refused(SYNTAX_ERROR, "the statement is nested too deeply")
+            raise _too_deep()
         if isinstance(value, list):
             for item in value:
                 self.node(item, level + 1)
@@ -187,6 +201,9 @@ class _Walk:
         if name not in TABLE_FUNCTIONS:
             self._guard.function(name)
         arguments = (node.get("arguments") or {}).get("children", [])
+        for argument in arguments:
+            if argument.get("type") == "Identifier" and len(argument.get("name_parts", ())) < 2:
+                self._guard.argument(str(argument.get("name", "")))
         if _IN.match(name) and len(arguments) == 2 and arguments[1].get("type") == "Identifier":
             # on the right of IN a name is a table when there is such a table
             parts = arguments[1].get("name_parts") or [arguments[1].get("name", "")]
@@ -248,9 +265,11 @@ def _is_table_alone(tree: Any) -> bool:
         return False
 
 
-def _harmless(answers: Answers) -> frozenset[str]:
-    """Names of the engine's functions that compute from their arguments alone, in lower case."""
-    listed = answers.rows("SELECT name, categories, alias_to, origin FROM system.functions")
+def _harmless(listed: list[list[Any]]) -> frozenset[str]:
+    """Names of the engine's functions that compute from their arguments alone, in lower case.
+
+    ``listed``: name, categories, what it is another name for, and where it comes from.
+    """
     categories = {name: category for name, category, _, _ in listed}
     found = set()
     for name, category, alias, origin in listed:

@@ -287,3 +287,11 @@ def test_another_thread_may_write_while_this_one_reads(store: Store) -> None:
         written.result()
     assert seen == sorted(seen)
     assert len(store.live_rows("changes", WORKSPACE)) == 20
+
+
+def test_a_statement_that_failed_leaves_nothing_for_the_next_one(store: Store) -> None:
+    failing = "SELECT number, throwIf(number = 1500000) FROM numbers(2000000)"
+    for _ in range(3):
+        with pytest.raises(InvalidQuery):
+            store.query(failing)
+        assert store.query("SELECT 7").rows == [(7,)]

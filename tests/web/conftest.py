@@ -55,12 +55,13 @@ class Endpoint(NamedTuple):
         path: str = "/",
         method: str = "",
         headers: dict[str, str] | None = None,
+        settings: dict[str, int] | None = None,
         **parameters: object,
     ) -> Got:
         """One request; the statement goes in the body unless ``query`` is a parameter."""
         connection = self.connection()
         sent = body if body is not None else statement.encode()
-        query = {"password": TOKEN, **parameters}
+        query = {"password": TOKEN, **(settings or {}), **parameters}
         try:
             connection.request(method or "POST", f"{path}?{urlencode(query)}", sent, headers or {})
             response = connection.getresponse()

@@ -7,6 +7,7 @@ import gzip
 import json
 import time
 import zlib
+from contextlib import closing
 
 import lz4.frame  # type: ignore[import-untyped]
 import pytest
@@ -23,7 +24,7 @@ POLLS_MAX = 300
 
 
 def running(endpoint: Endpoint) -> int:
-    rows = endpoint.answers.rows("select count() from system.processes where query like '%1e15%'")
+    rows = endpoint.answers.rows("select count() from system.processes where query like '%sipHash64%'")
     return int(rows[0][0]) - 1  # this question itself
 
 
@@ -99,9 +100,7 @@ def test_formats(endpoint: Endpoint, format_: str, body: bytes, kind: str) -> No
 
 def test_headers_of_an_answer(endpoint: Endpoint) -> None:
     got = endpoint.ask("select number from numbers(5) format JSON", query_id="mine")
-    assert [row["number"] for row in json.loads(got.body)["data"]] == ["0", "1", "2", "3", "4"] or json.loads(
-        got.body
-    )["rows"] == 5
+    assert json.loads(got.body)["rows"] == 5
     assert got.headers["x-clickhouse-query-id"] == "mine"
     assert got.headers["x-clickhouse-server-display-name"] == "aftermerge"
     assert got.headers["x-clickhouse-timezone"]
@@ -180,22 +179,21 @@ def test_an_answer_ends_at_its_limits(endpoint: Endpoint) -> None:
 
 def test_who_leaves_frees_the_place(endpoint: Endpoint) -> None:
     connection = endpoint.connection()
-    connection.request("POST", "/?password=a%20token", ENDLESS.encode())
-    wait_for(endpoint, 1)
-    connection.close()
+    with closing(connection):
+        connection.request("POST", "/?password=a%20token", ENDLESS.encode())
+        wait_for(endpoint, 1)
     wait_for(endpoint, 0)
     assert endpoint.ask("select 1").body == b"1\n"
 
 
 def test_a_full_endpoint_says_so(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = endpoint.connection()
-    first.request("POST", "/?password=a%20token", ENDLESS.encode())
-    wait_for(endpoint, 1)
-    monkeypatch.setattr(clickhouse_http, "WAIT_SECONDS_MAX", 0.05)
-    waited = endpoint.ask("select 1")
-    monkeypatch.setattr(clickhouse_http, "WAITING_QUERIES_MAX", 0)
-    turned_away = endpoint.ask("select 1")
-    first.close()
+    with closing(endpoint.connection()) as first:
+        first.request("POST", "/?password=a%20token", ENDLESS.encode())
+        wait_for(endpoint, 1)
+        monkeypatch.setattr(clickhouse_http, "WAIT_SECONDS_MAX", 0.05)
+        waited = endpoint.ask("select 1")
+        monkeypatch.setattr(clickhouse_http, "WAITING_QUERIES_MAX", 0)
+        turned_away = endpoint.ask("select 1")
     wait_for(endpoint, 0)
     for got in (waited, turned_away):
         assert (got.status, got.code) == (503, 202)

@@ -24,17 +24,22 @@ GO_SOURCE = Path(__file__).with_name("clickhouse_go")
 KINDS = """
     SELECT -1::Int8 AS i8, -1::Int16 AS i16, -1::Int64 AS i64, -1::Int128 AS i128, 1::UInt256 AS u256,
     1.5::Float32 AS f32, 1.5 AS f64, 1.23::Decimal(9, 2) AS d9, 1.23::Decimal(18, 3) AS d18,
-    1.23::Decimal(38, 4) AS d38, 1.23::Decimal(76, 5) AS d76, true AS b, 'text' AS s, repeat('long', 100) AS long,
+    1.23::Decimal(38, 4) AS d38, 1.23::Decimal(76, 5) AS d76, true AS b, 'text' AS s,
+    repeat('long', 100) AS long,
     'ab'::FixedString(2) AS fixed, toDate('2024-01-02') AS d, toDate32('1960-01-02') AS d32,
-    toDateTime('2024-01-02 03:04:05', 'UTC') AS t, toDateTime64('2024-01-02 03:04:05.678901', 6, 'UTC') AS t64,
+    toDateTime('2024-01-02 03:04:05', 'UTC') AS t,
+    toDateTime64('2024-01-02 03:04:05.678901', 6, 'UTC') AS t64,
     toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0') AS uuid, toIPv4('1.2.3.4') AS ip4, toIPv6('::1') AS ip6,
     'a'::Enum8('a' = 1, 'b,)(' = 2) AS e8, 'x'::Enum16('x' = 300) AS e16, NULL AS nothing,
     1::Nullable(Int32) AS some, NULL::Nullable(String) AS none,
     'x'::LowCardinality(String) AS low, NULL::LowCardinality(Nullable(String)) AS low_none,
-    [1, 2] AS a, []::Array(String) AS empty, [[1, 2], [], [3]] AS nested, ['x', 'y']::Array(LowCardinality(String)) AS lows,
-    []::Array(LowCardinality(String)) AS no_lows, ['a', NULL]::Array(LowCardinality(Nullable(String))) AS some_lows,
+    [1, 2] AS a, []::Array(String) AS empty, [[1, 2], [], [3]] AS nested,
+    ['x', 'y']::Array(LowCardinality(String)) AS lows,
+    []::Array(LowCardinality(String)) AS no_lows,
+    ['a', NULL]::Array(LowCardinality(Nullable(String))) AS some_lows,
     (1, 'a') AS tuple, (1, 'b')::Tuple(x Int8, `y, z` LowCardinality(String)) AS named,
-    map('a', 1) AS m, map('a'::LowCardinality(String), ['x']) AS m_low, [(1, 'a')]::Nested(p Int8, q String) AS n,
+    map('a', 1) AS m, map('a'::LowCardinality(String), ['x']) AS m_low,
+    [(1, 'a')]::Nested(p Int8, q String) AS n,
     [(1, NULL)]::Array(Tuple(Int8, Nullable(DateTime64(6, 'UTC')))) AS deep, (1.5, 2.5)::Point AS point
 """
 
@@ -170,19 +175,22 @@ def test_clickhouse_go_reads_every_table_and_view(
 def test_clickhouse_go_reads_every_kind_of_column_and_sees_errors(
     endpoint: Endpoint, go_program: str
 ) -> None:
+    kinds_in_go = KINDS.replace("`y, z`", "y")
     kinds, many, wrong, refused = go(
         go_program,
         endpoint,
         "gzip",
-        KINDS,
+        # it reads no names with commas
+        kinds_in_go,
         "SELECT number, toString(number)::LowCardinality(String) FROM numbers(300000)",
         "SELECT nothing",
         "SELECT * FROM file('x')",
     )
     assert kinds["error"] == ""
-    here = endpoint.store.query(KINDS)
+    here = endpoint.store.query(kinds_in_go)
     assert kinds["columns"] == here.columns
     assert kinds["first"][here.columns.index("s")] == "text"
     assert kinds["first"][here.columns.index("t64")].startswith("2024-01-02 03:04:05.678901")
     assert (many["rows"], many["last"]) == (300_000, ["299999", "299999"])
-    assert (wrong["code"], refused["code"]) == (47, 497)
+    assert "code: 47" in wrong["error"].lower()
+    assert "code: 497" in refused["error"].lower()

@@ -23,15 +23,17 @@ ANSWERED = (
     "select * from numbers(3) intersect select 1",
     "select * from values('a Int8', 1, 2)",
     "select {a:String} as a, {b:Array(UInt8)} as b",
-    "select * except change, * replace(1 as number), columns('title') apply(toString) from changes limit 1",
-    "select count(distinct change), countIf(bot), sumOrNull(number), quantileExactIf(0.5)(number, 1),"
-    " argMaxIf(1, 2, 1), topK(3)(change), median(number), group_concat(change) from changes",
+    "select * except change replace('x' as title), columns('title') apply(upper) from changes limit 1",
+    "select count(distinct change), countIf(bot), sumOrNull(number) from changes",
+    "select quantileExactIf(0.5)(number, 1) from changes",
+    "select argMaxIf(1, 2, 1), topK(3)(change), median(number), group_concat(change) from changes",
     "select row_number() over w, lagInFrame(change) over w from changes window w as (order by change)",
     "select c.change from changes as c left join deployments as d on c.deployment = d.deployment",
     "select change from changes where change in (select change from changes) and 'a' in ('a', 'b')",
     "select toStartOfInterval(merged_at, interval 1 week) as w, count() from changes group by w with totals",
+    "select arrayMap(upper, ['a']), arraySum([1]), toHour(merged_at), length(version()) from changes limit 1",
     "select arrayMap(x -> x + 1, [1, 2])[1], map('a', 1)['a'], (1, 'a').2, cast(1 as String), 1::Int8",
-    "select change from changes array join labels as l order by change with fill limit 1 by change",
+    "select change from changes array join labels as l order by number with fill limit 1 by change",
     "select 1 in (arr) from (select [1] as arr)",
     "show tables",
     "show databases",
@@ -66,8 +68,8 @@ def test_an_attack_is_refused(endpoint: Endpoint, tmp_path: Path, statement: str
 
 @pytest.mark.parametrize("statement", ANSWERED)
 def test_what_reads_is_answered(endpoint: Endpoint, statement: str) -> None:
-    got = endpoint.ask(statement.format(database=endpoint.database) if "{database}" in statement else statement,
-                       param_a="x'y", param_b="[1,2]")  # fmt: skip
+    text = statement.replace("{database}", endpoint.database)
+    got = endpoint.ask(text, param_a="x'y", param_b="[1,2]")
     assert (got.status, got.code) == (200, 0), got.body
 
 
@@ -103,7 +105,7 @@ def test_limits_are_lowered_and_never_raised(endpoint: Endpoint) -> None:
             (0, limit),
             (limit * 9, limit),
         ):
-            got = endpoint.ask(asked, **{name: wish})
+            got = endpoint.ask(query=asked, settings={name: wish})
             assert got.body == f"{wish if holds is None else holds}\n".encode()
         # and it is as before for whoever asks next
         assert endpoint.ask(asked).body == f"{limit}\n".encode()
@@ -119,8 +121,16 @@ def test_another_database_can_be_no_default(endpoint: Endpoint) -> None:
 
 
 def test_deep_and_long_statements_are_refused(endpoint: Endpoint) -> None:
-    assert endpoint.ask("select " + "(" * 5_000 + "1" + ")" * 5_000).status in (400, 403, 500)
-    assert endpoint.ask("select " + "not " * 900 + "1").status in (200, 400, 500)
+    for levels in (60, 150, 250, 400, 990, 5_000):
+        for deep in (
+            "(" * levels + "1" + ")" * levels,
+            "negate(" * levels + "1" + ")" * levels,
+            "1 + " * levels + "1",
+        ):
+            got = endpoint.ask(f"select {deep}")
+            # 62, 167, 168, 306: too deep for us, for the parser, for the analysis
+            assert (got.status == 200) == (got.code == 0)
+            assert got.status == 200 or got.code in (62, 167, 168, 306), got.body
     assert endpoint.ask("select '" + "x" * 300_000 + "'").code == 62
     assert endpoint.ask("select '\0'").code == 62
     assert endpoint.ask("select 1").body == b"1\n"

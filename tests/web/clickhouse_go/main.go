@@ -8,7 +8,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -25,17 +24,12 @@ type answer struct {
 	First   []string `json:"first"`
 	Last    []string `json:"last"`
 	Error   string   `json:"error"`
-	Code    int32    `json:"code"`
 }
 
 func ask(connection driver.Conn, query string) (found answer) {
 	context, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	fail := func(err error) answer {
-		var exception *clickhouse.Exception
-		if errors.As(err, &exception) {
-			found.Code = exception.Code
-		}
 		found.Error = err.Error()
 		return found
 	}
