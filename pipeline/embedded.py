@@ -29,6 +29,8 @@ from pipeline.store import StoreUnavailable
 
 #: how long the loop sleeps at most when there is nothing to do
 POLL_SECONDS = 0.2
+#: turns begin at least this far apart: many small writes cost the store, and the receiver its core
+TURN_EVERY_SECONDS = 0.25
 RETRY_WAIT_SECONDS = 0.5
 RETRY_WAIT_SECONDS_MAX = 30.0
 #: a loop that has not turned for this long is stuck, and the process is not healthy
@@ -108,6 +110,7 @@ class Embedded:
             stopping = stop.is_set()
             self._wake.clear()
             check()
+            begun = time.monotonic()
             try:
                 with self.turning:
                     worked = self.turn()
@@ -118,7 +121,9 @@ class Embedded:
                     gc.collect()
                 if stopping:
                     return
-                if not worked:
+                if worked:
+                    stop.wait(max(0.0, TURN_EVERY_SECONDS - (time.monotonic() - begun)))
+                else:
                     self._wake.wait(POLL_SECONDS)
             except (LogUnavailable, StoreUnavailable) as error:
                 self._note(error)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pipeline.receive.keeping import KeyRing
     from pipeline.receive.serving import Server
 
+SWITCH_SECONDS = 0.001
 #: what scanners found is for the security role
 SECURITY_TABLES = frozenset({"events_finding_reported"})
 #: table -> the rows of it that everybody may read
@@ -93,6 +94,8 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
         kept_days=parts.settings.received_days,
         now=machine_clock,
     )
+    # the receiver answers in milliseconds while the steps work: they hand the interpreter over sooner
+    sys.setswitchinterval(SWITCH_SECONDS)
     stop = threading.Event()
     started_at = datetime.now(UTC)
     actions = {
