@@ -21,7 +21,7 @@ INCIDENTS = (
     r"|https?://\S{0,200}?/incidents?/([A-Za-z0-9-]+)"
 )
 #: how the first of these words goes on where an incident is meant
-_INC = ("incident", "inc-", "inc ", "inc#")
+_INC = re.compile("inc(?:ident|[-# ])")
 #: searched for in the headings of a description, and in its lines in bold
 SECTIONS = {
     "runbook": r"\b(?:run ?book|roll ?back|back ?out)\b",
@@ -29,6 +29,8 @@ SECTIONS = {
     "impact": r"\b(?:impact|risk|blast radius|customer)\b",
     "testing": r"\b(?:test(?:s|ing|ed)?|verification|staging)\b",
 }
+#: how a line with a heading begins
+_BEFORE_HEADING = frozenset("#* \t")
 REVERTS = (
     r"\b(?:this\s+)?reverts?\s+(?:pull request\s+|merge request\s+|pr\s+|mr\s+)?"
     r"(?:([\w.-]+/[\w.-]+))?[#!](\d+)"
@@ -92,8 +94,11 @@ class Patterns:
         return list(named)[:REFERENCES_MAX]
 
     def _sections_of(self, whole: str) -> list[str]:
+        lines = whole.split("\n")[1:]
         headings = "\n".join(
-            [line for line in whole.splitlines()[1:] if line.lstrip()[:1] in ("#", "*")][:HEADINGS_MAX]
+            [line for line in lines if line[:1] in _BEFORE_HEADING and line.lstrip()[:1] in ("#", "*")][
+                :HEADINGS_MAX
+            ]
         )
         if not headings:
             return []
@@ -109,9 +114,7 @@ class Patterns:
 
 def _may_name_an_incident(small: str) -> bool:
     """What ``INCIDENTS`` finds holds one of these words; most texts hold none, which is seen much faster."""
-    if "inc" in small and any(beginning in small for beginning in _INC):
-        return True
-    return "sev" in small or "postmortem" in small
+    return "sev" in small or "postmortem" in small or _INC.search(small) is not None
 
 
 def _compiled(name: str, pattern: str) -> re.Pattern[str]:
