@@ -1,4 +1,4 @@
-"""Backups: the log, the key behind the person tokens, and a manifest; never the store, which follows from the log.
+"""Backups: the log, the key behind the person tokens, and a manifest; never the store, which follows from it.
 
 A backup is a tar archive (its name ends in ``.tar``) or a directory of the same three files. Nothing is
 unpacked by the names that an archive tells: three names are known, and anything else is refused. What

@@ -142,6 +142,7 @@ class Embedded:
             gc.freeze()
             condition.prepared = True
         normalized = self._normalizer.run()
+        self._count(normalized)
         self._tick()
         behind = self._log.end(EVENTS, PARTITION) > self._log.committed(CORRELATE, EVENTS, PARTITION)
         if behind:
@@ -151,7 +152,6 @@ class Embedded:
             condition.rows += summary.rows
             condition.dead_letters += summary.dead_letters
         self._expire()
-        self._count(normalized)
         condition.turned_at = self._now()
         condition.trouble = ""
         return behind or normalized.deliveries > 0

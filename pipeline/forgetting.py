@@ -35,7 +35,7 @@ _letter = msgspec.json.Decoder(DeadLetter)
 
 
 class Forgotten(msgspec.Struct):
-    """What was done, and what is left. Counts are records, ``standing_times`` occurrences in the log's file."""
+    """What was done, and what is left: counts of records; ``standing_times`` are places in the log's file."""
 
     token: str
     was_known: bool = False

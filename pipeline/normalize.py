@@ -42,13 +42,17 @@ class Unused(msgspec.Struct):
 
 
 class Normalized(NamedTuple):
-    """What one run did; ``settled`` are dead letters of which nothing is wrong any more."""
+    """What one run did: ``events`` are new ones; ``known`` those that the log held already.
+
+    ``settled`` are dead letters of which nothing is wrong any more.
+    """
 
     deliveries: int = 0
     events: int = 0
     unused: int = 0
     dead_letters: int = 0
     settled: int = 0
+    known: int = 0
 
 
 class Names(Protocol):
@@ -86,10 +90,10 @@ class Normalizer:
         self._names = names
         self._unseal = unseal
         self._now = now
-        self._unused = {
-            tuple(key.decode().split("\0", 1)): msgspec.json.decode(value, type=Unused)
-            for key, value in log.latest(UNUSED, PARTITION).items()
-        }
+        self._unused: dict[tuple[str, str], Unused] = {}
+        for key, value in log.latest(UNUSED, PARTITION).items():
+            source, _, kind = key.decode().partition("\0")
+            self._unused[source, kind] = msgspec.json.decode(value, type=Unused)
 
     def run(self) -> Normalized:
         """Take in everything that the log holds now; raises ``LogUnavailable`` with nothing half done."""
@@ -106,12 +110,18 @@ class Normalizer:
                 appended.append((EVENTS, PARTITION, [NewRecord(key, value) for value in values]))
             if batch.letters:
                 appended.append((DEAD_LETTERS, PARTITION, [as_record(letter) for letter in batch.letters]))
-            if batch.unused:
-                appended.append((UNUSED, PARTITION, self._counted(batch.unused)))
+            unused = self._counted(batch.unused)
+            if unused:
+                records_of_kinds = [
+                    NewRecord(f"{source}\0{kind}".encode(), _encode(told))
+                    for (source, kind), told in unused.items()
+                ]
+                appended.append((UNUSED, PARTITION, records_of_kinds))
             if named := self._names.new_records() if self._names is not None else []:
                 appended.append((PERSONS, PARTITION, named))
             offset = records[-1].offset + 1
             self._log.commit(GROUP, RECEIVED, PARTITION, offset, appended=appended)
+            self._unused |= unused
             if self._names is not None:
                 self._names.written()
             total = Normalized(
@@ -124,7 +134,7 @@ class Normalizer:
 
     def unused(self) -> dict[tuple[str, str], Unused]:
         """By source and kind: what nothing was made of."""
-        return dict(self._unused)  # type: ignore[arg-type]
+        return dict(self._unused)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -167,16 +177,17 @@ class Normalizer:
             raise InvalidEvent(f"the source {delivery.source!r} is not known any more")
         return source.parse(delivery, self.reader)
 
-    def _counted(self, unused: Counter[tuple[str, str]]) -> list[NewRecord]:
-        records = []
+    def _counted(self, unused: Counter[tuple[str, str]]) -> dict[tuple[str, str], Unused]:
+        """What the counts are when this batch is committed, of the kinds in it."""
+        now = self._now()
+        found: dict[tuple[str, str], Unused] = {}
         for (source, kind), count in unused.items():
-            if (source, kind) not in self._unused and len(self._unused) >= KINDS_MAX:
-                kind = "(other)"  # noqa: PLW2901 - a sender chooses the names: their number is bounded
-            held = self._unused.setdefault((source, kind), Unused())
-            held.count += count
-            held.last_at = self._now()
-            records.append(NewRecord(f"{source}\0{kind}".encode(), _encode(held)))
-        return records
+            place = (source, kind)
+            if place not in self._unused and len(self._unused.keys() | found.keys()) >= KINDS_MAX:
+                place = (source, "(other)")  # a sender chooses the names: their number is bounded
+            held = found.get(place) or self._unused.get(place) or Unused()
+            found[place] = Unused(held.count + count, now)
+        return found
 
     # -- again ----------------------------------------------------------------------------------
 
@@ -201,7 +212,7 @@ class Normalizer:
             offset = records[-1].offset + 1
             chosen = [record for record in records if self._wanted(record, source, since)]
             batch = self._read(chosen)
-            events = self._append_fresh(batch, known)
+            events, held = self._append_fresh(batch, known)
             bury(self._log, batch.letters)
             refused = {letter.digest for letter in batch.letters}
             places = [(record.key.decode(errors="replace"), _place(record)) for record in chosen]
@@ -219,14 +230,15 @@ class Normalizer:
                 total.unused + batch.unused.total(),
                 total.dead_letters + len(batch.letters),
                 total.settled + len(healed),
+                total.known + held,
             )
             if progress is not None:
                 progress(offset - begin, end - begin)
         return total
 
-    def _append_fresh(self, batch: _Batch, known: dict[str, Digests]) -> int:
-        """Append the tellings of a batch that the log does not hold; returns how many those were."""
-        count = 0
+    def _append_fresh(self, batch: _Batch, known: dict[str, Digests]) -> tuple[int, int]:
+        """Append the tellings of a batch that the log does not hold; how many those were, and the others."""
+        count = held = 0
         if named := self._names.new_records() if self._names is not None else []:
             self._log.append(PERSONS, PARTITION, named)
         if self._names is not None:
@@ -236,11 +248,11 @@ class Normalizer:
                 known[workspace] = known_values(self._log, workspace)
             values = encoded(self._codec, told, batch.letters, workspace, self._now())
             new = fresh(values, known[workspace])
-            count += len(new)
+            count, held = count + len(new), held + len(values) - len(new)
             if new:
                 key = workspace.encode()
                 self._log.append(EVENTS, PARTITION, [NewRecord(key, value) for value in new])
-        return count
+        return count, held
 
     def _wanted(self, record: Record, source: str, since: int) -> bool:
         try:

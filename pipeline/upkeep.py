@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from pipeline.backup import back_up
+from pipeline.core.events import InvalidEvent
 from pipeline.dead_letters import TOPIC as DEAD_LETTERS
 from pipeline.dead_letters import read_letters
 from pipeline.embedded import Embedded, machine_clock
@@ -21,7 +22,7 @@ from pipeline.log.sqlite.upkeep import LogUpkeep
 from pipeline.log.topics import TOPICS
 from pipeline.normalize import PARTITION, RECEIVED, Normalizer
 from pipeline.persons import KnownPersons
-from pipeline.sources.deliveries import Delivery, InvalidEvent, Reader
+from pipeline.sources.deliveries import Delivery, Reader
 from pipeline.sources.live import live_source
 from pipeline.store import Store
 
@@ -106,9 +107,12 @@ class Upkeep:
             self._log, Path(target), version=self._version, deliveries=deliveries, progress=progress
         )
 
-    def forget(self, login: str, all_deliveries: bool, progress: ProgressCall) -> object:
-        """Erase and block a login, in the deliveries too that no step has read yet."""
+    def take_in(self) -> None:
+        """Read what was received and not read yet, so that nothing of it is passed over."""
         self._normalizer.run()
+
+    def forget(self, login: str, all_deliveries: bool, progress: ProgressCall) -> object:
+        """Erase and block a login."""
         forgetting = Forgetting(self._log, LogUpkeep(self._log), self._store, self._persons, self._unseal)
         return forgetting.forget(login, all_deliveries=all_deliveries, progress=progress)
 
@@ -137,6 +141,7 @@ def upkeep_actions(embedded: Embedded, upkeep: Upkeep) -> Mapping[str, Callable[
 
     def forget(login: str, all_deliveries: bool, progress: ProgressCall) -> object:
         with embedded.turning:
+            upkeep.take_in()
             return upkeep.forget(login, all_deliveries, alive(progress))
 
     return {"renormalize": renormalize, "backup": backup, "forget": forget, "kept": upkeep.kept}

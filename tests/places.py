@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from pipeline.appending import append_events
 from pipeline.codec import Codec
 from pipeline.core import events as e
 from pipeline.core.parameters import Parameters
@@ -14,7 +15,6 @@ from pipeline.correlate import Correlator, Summary
 from pipeline.log.protocol import LogUnavailable
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import TOPICS
-from pipeline.appending import append_events
 from pipeline.store import Store
 from tests.runs import PARAMETERS
 from tests.worlds import (

@@ -18,10 +18,12 @@ from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import TOPICS
 from pipeline.normalize import KINDS_MAX, Normalizer
+from pipeline.persons import BLOCKED, KEY_BYTES, KnownPersons, Persons
 from pipeline.retention import expire
 from pipeline.sources.deliveries import Delivery, Reader
 from pipeline.sources.mapping import load_mapping
 from pipeline.sources.texts import Patterns
+from tests.places import Crash, CrashingLog
 
 NOW = 1_790_000_000_000_000
 MAPPING = """
@@ -215,6 +217,45 @@ def test_a_mended_parser_takes_in_what_is_kept(log: SqliteLog) -> None:
     assert ids(log).count("jenkins api 7") == 2, "the two tellings differ in their time of receipt"
     assert not waiting(log)
     assert mended.again("jenkins", 0).events == 0, "a telling that the log holds is not appended again"
+
+
+def test_every_letter_of_a_delivery_is_settled_and_a_new_reason_takes_its_place(log: SqliteLog) -> None:
+    two = MAPPING + MAPPING.partition("rules:\n")[2].replace("number", "build")
+    broken = two.replace("body.at", "body.when")
+    partly = MAPPING + MAPPING.partition("rules:\n")[2].replace("'jenkins'", "'other'").replace(
+        "body.at", "body.then"
+    )
+    told = {"job": "api", "number": 7, "build": 8, "at": "2026-09-01T10:00:00Z", "service": "api"}
+    delivered(log, told, source="jenkins")
+    assert normalizer(log, reader(jenkins=broken)).run().dead_letters == 1
+    before = [letter.reason for letter in waiting(log)]
+    found = normalizer(log, reader(jenkins=partly)).again("jenkins", 0)
+    assert (found.events, found.dead_letters, found.settled) == (1, 1, 1)
+    (letter,) = waiting(log)
+    assert letter.reason not in before
+    assert "deployed" in letter.reason
+    found = normalizer(log, reader(jenkins=two)).again("jenkins", 0)
+    assert (found.events, found.known, found.settled) == (1, 1, 1)
+    assert waiting(log) == []
+    found = normalizer(log, reader(jenkins=broken)).again("jenkins", 0)
+    assert (found.events, found.dead_letters) == (0, 1)
+    assert len(waiting(log)) == 1, "what can't be read any more is told, too"
+
+
+def test_names_are_in_the_transaction_of_their_events(log: SqliteLog) -> None:
+    known = KnownPersons(Persons(bytes(KEY_BYTES)), log)
+    told = Reader(known.person_token, Patterns())
+    delivered(log, pull_request(1))
+    step = Normalizer(log, Codec(), told, _decode, lambda: NOW, known)
+    with pytest.raises(Crash):
+        Normalizer(CrashingLog(log, 1, after=False), Codec(), told, _decode, lambda: NOW, known).run()
+    assert log.latest("persons", 0) == {}
+    assert step.run().events == 1
+    assert list(log.latest("persons", 0).values()) == [b"grace"]
+    known.block("grace")
+    delivered(log, pull_request(2))
+    assert step.run().events == 1
+    assert list(log.latest("persons", 0).values()) == [BLOCKED]
 
 
 def test_deliveries_expire_by_age_but_never_before_they_were_read(log: SqliteLog) -> None:

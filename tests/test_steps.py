@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pipeline.appending import append_events
 from pipeline.codec import Codec
 from pipeline.codec.schemas import shipped_schemas
 from pipeline.core import events as e
@@ -27,7 +28,6 @@ from pipeline.correlate import GROUP, Correlator
 from pipeline.dead_letters import mark_looked_at, waiting
 from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
-from pipeline.appending import append_events
 from pipeline.store import Store
 from tests.places import ACME, NOW, OTHER, Crash, CrashingLog, CrashingStore, Place, history
 from tests.runs import PARAMETERS

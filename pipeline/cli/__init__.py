@@ -84,6 +84,30 @@ def _tag() -> click.Command:
     return tag
 
 
+def _renormalize() -> click.Command:
+    from pipeline.cli.keeping import renormalize
+
+    return renormalize
+
+
+def _backup() -> click.Command:
+    from pipeline.cli.keeping import backup
+
+    return backup
+
+
+def _restore() -> click.Command:
+    from pipeline.cli.keeping import restore
+
+    return restore
+
+
+def _forget() -> click.Command:
+    from pipeline.cli.keeping import forget
+
+    return forget
+
+
 def _doctor() -> click.Command:
     from pipeline.cli.doctor import doctor
 
@@ -104,6 +128,10 @@ COMMANDS: dict[str, Loader] = {
     "rebuild": _rebuild,
     "report": _report,
     "tag": _tag,
+    "renormalize": _renormalize,
+    "backup": _backup,
+    "restore": _restore,
+    "forget": _forget,
     "doctor": _doctor,
 }
 

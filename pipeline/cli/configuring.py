@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.version import version
 from pipeline.cli.wiring import Parts
 from pipeline.credentials import Credentials
 from pipeline.live_settings import names
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.normalize import Normalizer
     from pipeline.receive.access import Access
     from pipeline.receive.configuration import ReceiverSettings
     from pipeline.receive.keeping import KeyRing
     from pipeline.sources.deliveries import Delivery, Reader
+    from pipeline.upkeep import Upkeep
 
 #: a source may send so many times its rate at once
 BURST = 10
@@ -124,6 +127,23 @@ def unsealer_of(keys: KeyRing) -> Callable[[bytes], Delivery]:
             raise InvalidEvent(str(error)) from None
 
     return unseal
+
+
+def upkeep_of(parts: Parts, normalizer: Normalizer, unseal: Callable[[bytes], Delivery]) -> Upkeep:
+    """What looks after the directory that this process holds."""
+    from pipeline.log.sqlite import SqliteLog
+    from pipeline.upkeep import Upkeep
+
+    assert isinstance(parts.log, SqliteLog)  # whoever follows another process asks that one
+    return Upkeep(
+        parts.log,
+        parts.store,
+        parts.persons,
+        normalizer,
+        unseal,
+        reader=lambda: reader_of(parts, mappings_of(parts.settings.mappings)),
+        version=version(),
+    )
 
 
 def host_of(address: str) -> str:

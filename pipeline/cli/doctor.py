@@ -19,6 +19,7 @@ from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.frame import Invocation, examples, known_problem, shared_options
 from pipeline.cli.holding import LOCK_FILE, holder
 from pipeline.cli.instants import moment
+from pipeline.cli.kept import kept_lines, size_text
 from pipeline.cli.output import format_option, write_rows
 from pipeline.cli.version import DISTRIBUTION, version
 from pipeline.running import Running, is_alive, live, read
@@ -33,6 +34,7 @@ GIT_VERSION_MIN = (2, 30)
 GIT_SECONDS_MAX = 10
 DISK_FREE_BYTES_MIN = 1_000_000_000
 DEAD_LETTER_REASONS_MAX = 10
+EMBEDDED = "embedded"
 
 DISTRIBUTIONS = (
     "chdb",
@@ -163,12 +165,12 @@ def _directory(settings: Settings) -> Iterator[Finding]:
     yield Finding("data", "directory", str(directory))
     for what, path in (("log", settings.log_path), ("embedded store", settings.store_path)):
         if path.exists():
-            yield Finding("data", f"size of {what}", _size_text(_size_bytes(path)))
+            yield Finding("data", f"size of {what}", size_text(_size_bytes(path)))
     free = shutil.disk_usage(directory).free
     if free < DISK_FREE_BYTES_MIN:
-        yield Finding("data", "disk free", _size_text(free), "problem", "make room, or move --data DIR")
+        yield Finding("data", "disk free", size_text(free), "problem", "make room, or move --data DIR")
     else:
-        yield Finding("data", "disk free", _size_text(free))
+        yield Finding("data", "disk free", size_text(free))
     running = read(directory)
     if running is not None and is_alive(running):
         yield from _running(running, settings.workspace)
@@ -210,9 +212,10 @@ def _contents(settings: Settings, *, acknowledge: bool) -> Iterator[Finding]:
     try:
         with opened_log(settings, create=False) as log:
             yield from _log(log, served=live(settings.data) is not None)
+            yield from (Finding("kept", topic, words) for topic, words in kept_lines(settings, log))
             yield from _dead_letters(log, acknowledge=acknowledge)
             with opened_store(settings) as store:
-                yield from _store(store, "embedded" if settings.embedded else store.place)
+                yield from _store(store, EMBEDDED if settings.embedded else store.place)
     except Problem:
         raise
     except Exception as error:
@@ -258,6 +261,10 @@ def _dead_letters(log: Log, *, acknowledge: bool) -> Iterator[Finding]:
 def _store(store: Store, place: str) -> Iterator[Finding]:
     ((engine,),) = store.query("SELECT version()").rows
     yield Finding("store", "ClickHouse", f"{engine} ({place})")
+    if place != EMBEDDED:
+        sized = "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase()"
+        ((size,),) = store.query(sized).rows
+        yield Finding("store", "size", size_text(int(str(size))))
     for name, kind, rows, _ in tables(store):
         if kind == "table" and rows:
             yield Finding("store", str(name), f"{rows:,} stored rows")
@@ -275,11 +282,3 @@ def _size_bytes(path: Path) -> int:
             except OSError:  # a merge of the engine removed it while we looked
                 continue
     return total
-
-
-def _size_text(size_bytes: float) -> str:
-    for unit in ("B", "KB", "MB", "GB"):
-        if size_bytes < 1000:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    return f"{size_bytes:.1f} TB"

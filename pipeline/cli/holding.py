@@ -33,7 +33,11 @@ def held(directory: Path, *, create: bool) -> Iterator[None]:
         _lock(descriptor, directory)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, _about_this_process(), 0)
-        yield
+        try:
+            yield
+        finally:
+            # a command line may name what must not stay here
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

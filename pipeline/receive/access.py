@@ -10,6 +10,9 @@ from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 Network = IPv4Network | IPv6Network
 
 #: peers of a socket file have no address
@@ -179,6 +182,23 @@ def from_this_machine(headers: Mapping[str, str], peer: str) -> bool:
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     origin = headers.get("origin", "")
     return name in _NAMES_OF_LOOPBACK and (not origin or origin.partition("://")[2].lower() == host)
+
+
+class OnlyThisMachine:
+    """An application that asks nobody for a token: for programs on this machine, by its own name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse with 403."""
+        if scope["type"] == "http" and not from_this_machine(headers_of(scope), peer_of(scope)):
+            refusal = PlainTextResponse(
+                "ask from this machine as 127.0.0.1, or set a token for reading\n", 403
+            )
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 def _within(peer: str, allowed: tuple[Network, ...]) -> bool:

@@ -21,6 +21,10 @@ WAITING_MAX = 4_096
 BATCH_DELIVERIES_MAX = 1_000
 BATCH_BYTES_MAX = 32 * 1024 * 1024
 STOP_SECONDS_MAX = 30.0
+#: while the log is unavailable, it is tried so often whether or not deliveries come: a process that
+#: says that it isn't ready gets none
+PROBE_SECONDS = 2.0
+PROBE_GROUP = "probe"
 
 _log_lines = logging.getLogger("aftermerge.receive")
 
@@ -105,19 +109,27 @@ class Appender:
 
     def _run(self) -> None:
         try:
-            while batch := self._next():
-                self._write(batch)
+            while not self._ended:
+                if batch := self._next():
+                    self._write(batch)
+                elif not self._stopping:
+                    self._probe()
         except Exception as error:  # noqa: BLE001 - kept in `failure` for whoever owns the process
             self.failure = error
             _log_lines.critical("the receiver stops writing: %s", error, exc_info=error)
             self._give_up(LogUnavailable("the log can't be written: look at the receiver's log lines"))
 
+    @property
+    def _ended(self) -> bool:
+        return self._stopping and not self._waiting
+
     def _next(self) -> list[_Waiting]:
-        """What waits, in order, up to a batch; nothing when it is time to end."""
+        """What waits, in order, up to a batch; nothing when it is time to end, or to try the log."""
         batch: list[_Waiting] = []
         with self._changed:
             while not self._waiting and not self._stopping:
-                self._changed.wait()
+                if not self._changed.wait(PROBE_SECONDS if self.unavailable else None):
+                    break
             size = 0
             while self._waiting and len(batch) < BATCH_DELIVERIES_MAX and size < BATCH_BYTES_MAX:
                 batch.append(self._waiting.popleft())
@@ -138,12 +150,24 @@ class Appender:
             _tell(batch, 0, LogUnavailable("the log can't be written: look at the receiver's log lines"))
             raise
         else:
-            if self.unavailable:
-                _log_lines.warning("the log can be written again: deliveries are accepted")
-            self.unavailable = ""
+            self._recovered()
         if error is None:
             self._on_appended(len(batch))
         _tell(batch, first, error)
+
+    def _probe(self) -> None:
+        """Write something small that means nothing."""
+        try:
+            self._log.commit(PROBE_GROUP, self._topic, self._partition, 0)
+        except LogUnavailable as unavailable:
+            self.unavailable = str(unavailable)
+        else:
+            self._recovered()
+
+    def _recovered(self) -> None:
+        if self.unavailable:
+            _log_lines.warning("the log can be written again: deliveries are accepted")
+        self.unavailable = ""
 
     def _give_up(self, error: LogUnavailable) -> None:
         with self._changed:

@@ -122,7 +122,7 @@ class _Pages:
         told: dict[str, object] = {"ready": False}
         try:
             identify(self._settings.access, Role.VIEWER, request)
-            told["missing"] = missing
+            told["missing"] = list(dict.fromkeys(missing))
         except Problem:
             pass  # a probe needs the status alone; reasons name paths and addresses
         return _json(told, 503)

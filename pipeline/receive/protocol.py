@@ -7,6 +7,7 @@ after an answer; each would let one sender hold memory or a connection for as lo
 from __future__ import annotations
 
 import asyncio
+import resource
 from typing import Any
 
 import httptools
@@ -15,6 +16,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 CONNECTIONS_MAX = 2_048
+#: of the files that a process may open, connections take at most this share: log and store need the others
+CONNECTIONS_SHARE_MAX = 0.25
+#: what we ask of the system where it allows more
+FILES_WANTED = 16_384
 HEADERS_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 200
 #: from opening a connection, or the first byte of a request, to the last byte of its body
@@ -33,6 +38,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """The server library's protocol, which closes the connection at a bound."""
 
     message_seconds_max = MESSAGE_SECONDS_MAX
+    connections_max = CONNECTIONS_MAX
 
     def __init__(
         self,
@@ -43,13 +49,15 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._deadline: asyncio.TimerHandle | None = None
-        self._header_bytes = 0
+        #: since a header section, a piece of a body or a message was last complete
+        self._quiet_bytes = 0
+        self._went_on = False
         self._discarded_bytes = 0
         self._in_headers = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS_MAX:
+        if len(self.connections) > self.connections_max:
             transport.abort()
             return
         self._arm()
@@ -59,9 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_headers:
-            # counted as they arrive: the parser hands on a header only when it is complete
-            self._header_bytes += len(data)
+        self._went_on = False
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -71,8 +77,13 @@ class BoundedProtocol(HttpToolsProtocol):
             # without a log line, which would let anybody fill the disk
             if not self.transport.is_closing():
                 self.send_400_response("this is no HTTP request")
-        if self._in_headers and self._header_bytes > HEADERS_BYTES_MAX and not self.transport.is_closing():
-            self._refuse()
+        # counted as it arrives: the parser gathers a header, or one behind the body, until it is complete
+        self._quiet_bytes = 0 if self._went_on else self._quiet_bytes + len(data)
+        if self._quiet_bytes > HEADERS_BYTES_MAX and not self.transport.is_closing():
+            if self._in_headers:
+                self._refuse()
+            else:
+                self.transport.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -80,9 +91,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_headers = True
         self._arm()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_headers:  # those behind a body mean nothing here
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._in_headers = False
-        self._header_bytes = 0
+        self._went_on = True
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > HEADERS_BYTES_MAX or len(self.headers) > HEADERS_MAX:
             self._refuse()
@@ -90,6 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._went_on = True
         if self.transport.is_closing():
             return
         if self.cycle.response_complete:
@@ -102,6 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._disarm()
         self._in_headers = True
+        self._went_on = True
         if not self.transport.is_closing():
             super().on_message_complete()
 
@@ -124,10 +141,27 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bounded(message_seconds_max: float) -> type[BoundedProtocol]:
-    """The protocol with another bound on the time that a request may take to arrive."""
+    """The protocol with another bound on the time that a request may take to arrive.
+
+    It takes as many connections as leave enough files for the rest of the process.
+    """
 
     class Bounded(BoundedProtocol):
         pass
 
     Bounded.message_seconds_max = message_seconds_max
+    Bounded.connections_max = min(CONNECTIONS_MAX, int(_files_allowed() * CONNECTIONS_SHARE_MAX))
     return Bounded
+
+
+def _files_allowed() -> int:
+    """How many files this process may open, after asking for as many as we want."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = [limit for limit in (FILES_WANTED, hard) if limit != resource.RLIM_INFINITY]
+    if soft == resource.RLIM_INFINITY or soft >= min(allowed):
+        return FILES_WANTED if soft == resource.RLIM_INFINITY else soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(allowed), hard))
+    except (OSError, ValueError):
+        return soft  # some systems have a lower bound than they tell
+    return min(allowed)

@@ -17,7 +17,7 @@ from pipeline.sources.deliveries import Parser, Reader
 
 
 class LiveSource(NamedTuple):
-    """A parser, its version, and the schemes (``receive.signatures``) by which deliveries prove themselves."""
+    """A parser, its version, and the schemes (``receive.signatures``) by which it is proven who sends."""
 
     parse: Parser
     parser_version: int

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from itertools import permutations
+
+import pytest
 
 from tests.worlds import Told, back, deployed, merged, sha
 

@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+from pipeline.appending import append_events
 from pipeline.codec import Codec
 from pipeline.core.events import Event
 from pipeline.core.parameters import Parameters
@@ -15,7 +16,6 @@ from pipeline.correlate import Correlator
 from pipeline.explain import Explanation, explain, render_text
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import TOPICS
-from pipeline.appending import append_events
 from pipeline.store import Store
 from tests.runs import PARAMETERS
 from tests.worlds import at

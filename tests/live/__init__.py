@@ -1,1 +1,1 @@
-"""The real `aftermerge up` in a process of its own: fed over HTTP, killed, starved, and asked what it knows."""
+"""The real `aftermerge up` in a process of its own: fed over HTTP, killed, starved, asked."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections.abc import Iterable
 from contextlib import closing
+from datetime import UTC, datetime
 from hashlib import sha1
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -14,8 +17,18 @@ from tests.live.process import Up, signed
 
 REPOSITORY = "acme/api"
 SEND_SECONDS_MAX = 30
-SENT_MAX = 100_000
-OPENED_AT = "2026-05-01T10:00:00Z"
+CONNECTIONS = 4
+#: some days ago, in seconds since the epoch: a running process knows what time it is, and what is older
+#: than its horizon waits for a rebuild
+BEGUN = int(time.time()) - 10 * 86_400
+
+
+def instant(seconds: int) -> str:
+    """A moment as GitHub and Alertmanager write it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+OPENED_AT = instant(BEGUN)
 
 
 def pull_request(number: int, action: str = "opened", **changed: Any) -> dict[str, Any]:
@@ -54,15 +67,16 @@ class Stream:
     """Posts numbered deliveries from several connections at once until they break, or it is told to stop.
 
     ``accepted`` were answered with a 2xx, ``refused`` with a 503; what was sent and not answered is in
-    doubt, and stays in ``left`` to be sent again, as it would be by a sender that keeps its word.
+    doubt: it is in ``tried`` alone.
     """
 
-    def __init__(self, run: Up, numbers: list[int], connections: int = 4) -> None:
+    def __init__(self, run: Up, numbers: Iterable[int], connections: int = CONNECTIONS) -> None:
+        self.tried: set[int] = set()
         self.accepted: set[int] = set()
         self.refused: list[int] = []
         self.wrong: list[str] = []
         self._place = urlsplit(run.receiver).netloc
-        self._numbers = numbers
+        self._numbers = iter(numbers)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(connections)]
@@ -83,22 +97,19 @@ class Stream:
         with closing(HTTPConnection(self._place, timeout=SEND_SECONDS_MAX)) as connection:
             while not self._stop.is_set():
                 with self._lock:
-                    if not self._numbers:
+                    number = next(self._numbers, None)
+                    if number is None:
                         return
-                    number = self._numbers.pop()
+                    self.tried.add(number)
                 try:
                     status = self._post(connection, number)
                 except (OSError, HTTPException):
-                    status = 0
+                    return
                 with self._lock:
-                    if 200 <= status < 300:
+                    if status == 503:
+                        self.refused.append(number)
+                    else:
                         self.accepted.add(number)
-                        continue
-                    self._numbers.append(number)
-                    if status != 503:
-                        return
-                    self.refused.append(number)
-                self._stop.wait(0.05)
 
     def _post(self, connection: HTTPConnection, number: int) -> int:
         body = json.dumps(pull_request(number)).encode()

@@ -146,9 +146,9 @@ class Up:
         return data
 
     def value(self, statement: str) -> Any:
-        """The one value of a statement; counts are numbers."""
+        """The one value of a statement."""
         ((found,),) = self.rows(statement)
-        return int(found) if isinstance(found, str) and found.isdigit() else found
+        return found
 
     @contextmanager
     def log(self) -> Iterator[Log]:
@@ -177,11 +177,10 @@ class Up:
 def started(data: Path, *arguments: str | Path, **settings: str) -> Up:
     """Begin a run; it may not listen yet, and the caller ends it."""
     said = data.with_name(f"{data.name}.stderr")
+    listening = ["--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0"]
     with said.open("wb") as stderr:
         process = subprocess.Popen(
-            command(
-                "up", "--data", data, "--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0", *arguments
-            ),
+            command("up", "--data", data, *listening, *arguments),
             cwd=ROOT,
             env=environment(**settings),
             stdin=subprocess.DEVNULL,

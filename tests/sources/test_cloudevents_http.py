@@ -21,6 +21,7 @@ from tests.sources.posted import READER, RECEIVED_AT, delivery, expected, golden
 from tests.sources.test_alerts import rows_of, section
 from tests.strategies import events
 
+ROOT = Path(__file__).resolve().parents[1] / "golden"
 GOLDEN = {path.stem: golden(path) for path in goldens("cloudevents_http")}
 
 
@@ -36,6 +37,19 @@ def structured() -> dict[str, Any]:
 @pytest.mark.parametrize("path", goldens("cloudevents_http"), ids=lambda path: path.stem)
 def test_golden_deliveries(path: Path) -> None:
     assert shown(read(path)) == expected(path)
+
+
+def told_from_outside(event: e.Event) -> bool:
+    return not isinstance(event, e.ClockTicked | e.VerdictGiven)
+
+
+def test_verdicts_and_the_time_are_not_told_from_outside() -> None:
+    lines = (ROOT / "cloudevents/own.jsonl").read_bytes().splitlines()
+    ours = [line for line in lines if b"aftermerge-verdict" in line or b"aftermerge-clock" in line]
+    assert len(ours) == 2
+    for line in ours:
+        with pytest.raises(e.InvalidEvent, match="the time|verdicts are given"):
+            heard(line)
 
 
 def as_live(event: e.Event) -> e.Event:
@@ -56,7 +70,7 @@ def in_headers(line: bytes) -> Delivery:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(events(), min_size=1, max_size=4))
+@given(st.lists(events().filter(told_from_outside), min_size=1, max_size=4))
 def test_every_way_of_sending_tells_the_same(told: list[e.Event]) -> None:
     lines = [render(event, "acme") for event in told]
     wanted = [as_live(event) for event in told]

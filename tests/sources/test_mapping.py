@@ -17,7 +17,15 @@ from pipeline.sources.cloudevents import _PERSONS
 from pipeline.sources.deliveries import Reading
 from pipeline.sources.expressions import EXPRESSION_CHARACTERS_MAX, MappingError
 from pipeline.sources.mapped_values import KINDS, UNITS
-from pipeline.sources.mapping import MAPPABLE, PERSON_FIELDS, PERSON_LISTS, load_mapping, parse
+from pipeline.sources.mapping import (
+    MAPPABLE,
+    PARSER_VERSION,
+    PERSON_FIELDS,
+    PERSON_LISTS,
+    REVISION_MAX,
+    load_mapping,
+    parse,
+)
 from tests.sources.posted import (
     MAPPINGS,
     READER,
@@ -248,6 +256,18 @@ def test_a_mapping_is_checked_when_it_is_loaded(changed: dict[str, Any], reason:
         load_mapping(json.dumps({"rules": [RULE, {"name": "second", **RULE, **changed}]}), "desk.yaml")
     assert str(caught.value).startswith("desk.yaml: rule 2 (second): ")
     assert reason in str(caught.value)
+
+
+def test_a_higher_revision_is_a_higher_parser_version() -> None:
+    versions = []
+    for revision in ({}, {"revision": 1}, {"revision": REVISION_MAX}):
+        loaded = load_mapping(json.dumps({**revision, "rules": [RULE]}), "desk.yaml")
+        (event,) = parse(delivery(BODY, "desk"), READER._replace(mappings={"desk": loaded})).events
+        versions.append(event.parser_version)
+    assert versions == [PARSER_VERSION, PARSER_VERSION + 1, PARSER_VERSION + REVISION_MAX]
+    for wrong in (-1, REVISION_MAX + 1, True, "1", 1.0, None):
+        with pytest.raises(MappingError, match=r"^desk.yaml: revision: write a number"):
+            load_mapping(json.dumps({"revision": wrong, "rules": [RULE]}), "desk.yaml")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,11 @@ class _Socket(HTTPConnection):
     @property
     def hung_up(self) -> bool:
         """Whether the other side has closed it while nobody used it."""
-        return self.sock is None or bool(select.select([self.sock], [], [], 0)[0])
+        if self.sock is None:
+            return True
+        poll = select.poll()  # unlike select(), it takes descriptors of any number
+        poll.register(self.sock, select.POLLIN)
+        return bool(poll.poll(0))
 
 
 class ControlConnection:

@@ -9,7 +9,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.log.protocol import LogCorrupt, LogHeld, LogUnavailable
@@ -71,6 +71,10 @@ def hold(path: Path) -> int:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a connection that survives a crash after every commit, for use behind a lock."""
+    # for its owner alone, and with it the files that SQLite puts beside it: deliveries name persons. A file
+    # that is there is not opened: closing it again would drop the locks that SQLite holds on it
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(
         path,
         timeout=WAIT_FOR_LOCK_MILLISECONDS_MAX / 1000,

@@ -45,6 +45,7 @@ class SqliteLog:
         self._topics: dict[str, tuple[int, bool]] = {}
         self._closed = False
         self._held = hold(path)
+        self._bytes: int | None = None
         connections: list[sqlite3.Connection] = []
         try:
             with translated(self.path, "open"):
@@ -216,6 +217,8 @@ class SqliteLog:
                     self._reader.close()
                     self._writer.close()
             finally:
+                if self._bytes is not None:
+                    os.close(self._bytes)
                 os.close(self._held)
 
     # how: for the rest of this package
@@ -225,6 +228,14 @@ class SqliteLog:
         if stream is None:
             raise KeyError(f"topic {topic!r} has {self.partitions(topic)} partitions, no {partition}")
         return stream
+
+    def descriptor(self) -> int:
+        """The file as bytes. It stays open: closing it would drop the locks that SQLite holds on the file."""
+        with self._read_lock:
+            self._refuse_misuse()
+            if self._bytes is None:
+                self._bytes = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            return self._bytes
 
     def _load_topics(self) -> None:
         rows = self._writer.execute("SELECT topic, partitions, compacted FROM topics").fetchall()

@@ -88,14 +88,12 @@ class LogUpkeep:
             yield source
 
     def _leave_out(self, target: sqlite3.Connection, topics: Collection[str]) -> None:
-        left_out = [stream for topic in topics for stream in self._streams(topic)]
-        for stream in left_out:
+        for stream in (stream for topic in topics for stream in self._streams(topic)):
             table = "packed" if stream.compacted else "plain"
             target.execute(
                 f"DELETE FROM {table} WHERE position >= ? AND position < ?", (stream.base, stream.limit)
             )
-        if left_out:
-            target.execute("VACUUM")  # what was deleted is still in the file
+        target.execute("VACUUM")  # what was dropped, here or before, is still in free parts of the file
 
     def usage(self, topic: str) -> Usage:
         """How much a topic holds: quick, whatever its size."""
@@ -184,7 +182,8 @@ class LogUpkeep:
         return self._standing(texts)
 
     def _standing(self, texts: Collection[bytes]) -> int:
-        return sum(occurrences(self.path, text) for text in texts)
+        descriptor = self._log.descriptor()
+        return sum(occurrences(descriptor, text) for text in texts)
 
     def _fold_back(self) -> None:
         """Put what stands in the write-ahead file into the file itself, and empty the former."""
@@ -199,13 +198,13 @@ class LogUpkeep:
         return [self._log.stream(topic, partition) for partition in range(self._log.partitions(topic))]
 
 
-def occurrences(path: Path, text: bytes) -> int:
-    """How often a file holds a text (in small letters), however it is written there."""
-    count, tail = 0, b""
-    with path.open("rb") as file:
-        while block := file.read(SEARCHED_BYTES):
-            block = tail + block.lower()
-            count += block.count(text)
-            # never as long as the text, so that nothing is counted twice
-            tail = block[-(len(text) - 1) :] if len(text) > 1 else b""
+def occurrences(descriptor: int, text: bytes) -> int:
+    """How often an open file holds a text (in small letters), however it is written there."""
+    count, at, tail = 0, 0, b""
+    while read := os.pread(descriptor, SEARCHED_BYTES, at):
+        at += len(read)
+        block = tail + read.lower()
+        count += block.count(text)
+        # shorter than the text, so that nothing is counted twice
+        tail = block[-(len(text) - 1) :] if len(text) > 1 else b""
     return count
