@@ -171,7 +171,7 @@ class Embedded:
     def not_ready(self) -> str:
         """Why this process should get no traffic now; "" when it should."""
         condition = self.condition
-        if not condition.prepared:
+        if not condition.prepared or not condition.turned_at:
             return "the rows of what was received before are being brought up to date"
         if condition.trouble:
             return condition.trouble

@@ -175,7 +175,8 @@ def _event(delivery: Delivery, reader: Reader, line: bytes) -> Event:
         event,
         received_at=delivery.received_at,
         imported=False,
-        parser_version=max(event.parser_version, PARSER_VERSION),
+        # what a sender claims here would let it overrule the tellings of other sources
+        parser_version=PARSER_VERSION,
     )
 
 
