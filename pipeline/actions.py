@@ -50,7 +50,7 @@ class _Asked:
             "folded": condition.folded,
             "rows": condition.rows,
             "dead_letters": condition.dead_letters,
-            "trouble": self._embedded.not_ready(),
+            "trouble": self._embedded.waiting_for(),
             "behind_horizon": self._correlator.behind_horizon(workspace),
         }
 
@@ -75,11 +75,13 @@ class _Asked:
         with self._embedded.turning:
             try:
                 work()
-            except (LogUnavailable, StoreUnavailable) as error:
+            except BaseException as error:
                 # what was folded and not written is read again, and an unfinished rebuild begins again
                 self._embedded.begin_again()
                 self._embedded.condition.prepared = False
-                raise LogUnavailable(str(error)) from error
+                if isinstance(error, LogUnavailable | StoreUnavailable):
+                    raise LogUnavailable(str(error)) from error
+                raise
 
     def _alive(self, progress: ProgressCall) -> ProgressCall:
         """Progress, which also says that the loop stands still for a reason."""

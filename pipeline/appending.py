@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from pipeline.codec import Codec
-from pipeline.core.events import RECORD_OF, Event, InvalidEvent
+from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
 from pipeline.core.parameters import HOUR
 from pipeline.dead_letters import DeadLetter, bury, settle, unsettled
 from pipeline.log.protocol import Log, NewRecord
@@ -26,9 +26,20 @@ READ_RECORDS_MAX = 20_000
 #: a clock may run ahead of the machine that appends by this much
 AHEAD_MAX = HOUR
 _DIGEST_BYTES = 16
+#: more lines, files, comments or attempts than this are no real ones, and their sums must fit
+COUNT_MAX = 2**31 - 1
 
 #: sorted digests of values
 Digests = np.ndarray[tuple[int], np.dtype[np.void]]
+#: fields of each event that count something
+_COUNTS = {
+    struct: tuple(
+        info.name
+        for info in msgspec.structs.fields(struct)[len(Event.__struct_fields__) :]
+        if info.type in (int, int | None) and not info.name.endswith("_at")
+    )
+    for struct in RECORDS.values()
+}
 ProgressCall = Callable[[str, int, int | None], None]
 
 
@@ -97,6 +108,15 @@ def refusal(event: Event, machine_now: int) -> str:
         return f"{event.id}: its time is more than an hour ahead of this machine: a clock is wrong"
     if event.received_at > machine_now + AHEAD_MAX:
         return f"{event.id}: its time of receipt is more than an hour ahead of this machine"
+    return _out_of_bounds(event)
+
+
+def _out_of_bounds(event: Event) -> str:
+    """The first count of an event that can be none; "" when all are sane."""
+    for name in _COUNTS[type(event)]:
+        value = getattr(event, name)
+        if value is not None and not 0 <= value <= COUNT_MAX:
+            return f"{event.id}: {name} is {value}: it counts something, from 0 to {COUNT_MAX}"
     return ""
 
 

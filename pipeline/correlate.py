@@ -7,7 +7,7 @@ log. A crash in between repeats exactly that batch, and repeating changes nothin
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,13 @@ from pathlib import Path
 from pipeline.codec import Codec, Columns, collector_held_off
 from pipeline.core.parameters import Parameters
 from pipeline.core.workspace import Column, Workspace
-from pipeline.dead_letters import DeadLetter, as_record
-from pipeline.log.protocol import Log, NewRecord, Record
+from pipeline.dead_letters import as_record, bury
+from pipeline.log.protocol import Log, LogUnavailable, NewRecord, Record
+from pipeline.poison import first_failing, letter_of, unfoldable
 from pipeline.rebuild import Source, rebuild
 from pipeline.sink import Sink, TableRows
 from pipeline.state import State
-from pipeline.store import Store
+from pipeline.store import Store, StoreUnavailable
 
 GROUP = "correlate"
 EVENTS = "events"
@@ -32,6 +33,8 @@ BATCHES_MIN = 4
 BATCH_EVENTS_MIN = 8_000
 #: the garbage collector, which is held off meanwhile, runs once in this many batches
 COLLECTED_AFTER_BATCHES = 16
+#: so many events in one run that can't be folded are no accident
+UNFOLDABLE_MAX = 1_000
 
 ProgressCall = Callable[[str, int, int | None], None]
 
@@ -82,6 +85,8 @@ class Correlator:
         self._state = State(log)
         self._workspaces: dict[str, Workspace] = {}
         self._behind: dict[str, int] = {}
+        #: offsets of events that can't be folded
+        self._skipped = unfoldable(log)
 
     def run(self, progress: ProgressCall | None = None) -> Summary:
         """Take in everything that the log holds now.
@@ -112,7 +117,42 @@ class Correlator:
         return summary
 
     def catch_up(self, summary: Summary, progress: ProgressCall | None = None) -> None:
-        """Fold and write what came since; ``prepare`` was called before. Counts into ``summary``."""
+        """Fold and write what came since; ``prepare`` was called before. Counts into ``summary``.
+
+        Whatever goes wrong, the next call begins with what was committed. An event that can't be folded
+        becomes a dead letter, and those behind it are taken in.
+        """
+        for _ in range(UNFOLDABLE_MAX):
+            try:
+                self._catch_up(summary, progress)
+                return
+            except Exception as error:
+                self.forget()
+                outage = isinstance(error, LogUnavailable | StoreUnavailable)
+                if outage or not self._set_aside():
+                    raise
+                summary.dead_letters += 1
+        raise RuntimeError(f"more than {UNFOLDABLE_MAX} events can't be folded: see the dead letters")
+
+    def _set_aside(self) -> bool:
+        """Find the event that the batch after the last commit fails with, and bury it; false without one."""
+        offset = self._log.committed(GROUP, EVENTS, PARTITION)
+        records = self._log.read(EVENTS, PARTITION, offset, self._batch_events)
+
+        def attempt(part: Sequence[Record]) -> None:
+            self.forget()
+            for facts in self._fold(list(part), part[-1].offset + 1, Summary()).facts:
+                self._sink.prepared(*facts)
+
+        found = first_failing([record for record in records if record.offset not in self._skipped], attempt)
+        self.forget()
+        if found is None:
+            return False
+        bury(self._log, [letter_of(*found)])
+        self._skipped |= {found[0].offset}
+        return True
+
+    def _catch_up(self, summary: Summary, progress: ProgressCall | None) -> None:
         start = offset = self._log.committed(GROUP, EVENTS, PARTITION)
         end = self._log.end(EVENTS, PARTITION)
         # a short log, too, is folded and written side by side
@@ -154,11 +194,13 @@ class Correlator:
 
     def _fold(self, records: list[Record], end: int, summary: Summary) -> _Batch:
         batch = _Batch(end, [], [], [], [])
+        if self._skipped:
+            records = [record for record in records if record.offset not in self._skipped]
         for name, places in _by_workspace(records).items():
             workspace = self._open(name)
             decoded = self._codec.decode([records[place].value for place in places])
             for failure in decoded.failures:
-                batch.letters.append(_refused(name, records[places[failure.position]], failure.reason))
+                batch.letters.append(as_record(letter_of(records[places[failure.position]], failure.reason)))
             for position in decoded.unknown:
                 record = records[places[position]]
                 batch.state.append(self._state.park(name, record.offset, record.value))
@@ -179,15 +221,14 @@ class Correlator:
 
     def _write(self, batch: _Batch) -> int:
         """Rows first, then state and offset in one transaction."""
-        count = 0
+        # all of it as columns first: what no column can hold is known before anything is written
+        prepared = [self._sink.prepared(*facts) for facts in batch.facts]
+        batch.facts.clear()
         # what is written is let go at once: meanwhile another batch is being folded
         batch.columns.reverse()
         while batch.columns:
             self._sink.write_events(*batch.columns.pop())
-        for name, version, tables in batch.facts:
-            tables.reverse()
-            while tables:
-                count += self._sink.write_facts(name, version, [tables.pop()])
+        count = sum(map(self._sink.write_prepared, prepared))
         appended = [(STATE, PARTITION, batch.state)]
         if batch.letters:
             appended.append((DEAD_LETTERS, PARTITION, batch.letters))
@@ -234,9 +275,10 @@ class Correlator:
         The epoch rises before the first row is written, so that a crash leads to another rebuild
         and never to a mixture of the two.
         """
+        self._workspaces.pop(name, None)
         epoch = self._state.begin(name, self._parameters)
         end = self._log.committed(GROUP, EVENTS, PARTITION)
-        source = Source(self._log, self._codec, name, end)
+        source = Source(self._log, self._codec, name, end, self._skipped)
         found = rebuild(
             source, self._sink, self._parameters, epoch, self._batch_events, self._scratch, progress
         )
@@ -247,15 +289,10 @@ class Correlator:
 
 def _by_workspace(records: list[Record]) -> dict[str, list[int]]:
     """Positions of the records of each workspace, in order."""
-    first = records[0].key
-    if all(record.key == first for record in records):
+    first = records[0].key if records else b""
+    if records and all(record.key == first for record in records):
         return {first.decode(): list(range(len(records)))}
     places: dict[str, list[int]] = {}
     for position, record in enumerate(records):
         places.setdefault(record.key.decode(errors="replace"), []).append(position)
     return places
-
-
-def _refused(workspace: str, record: Record, reason: str) -> NewRecord:
-    place = f"{EVENTS}/{PARTITION}@{record.offset}"
-    return as_record(DeadLetter(workspace, EVENTS, PARTITION, record.offset, place, reason, record.value, 0))

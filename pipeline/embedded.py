@@ -31,6 +31,10 @@ from pipeline.store import StoreUnavailable
 POLL_SECONDS = 0.2
 #: turns begin at least this far apart: many small writes cost the store, and the receiver its core
 TURN_EVERY_SECONDS = 0.25
+#: so often the loop looks whether to stop while somebody else has the steps
+STOP_LOOKED_AT_SECONDS = 0.5
+#: how long the end may take once nothing more is received
+FINISH_SECONDS_MAX = 30.0
 RETRY_WAIT_SECONDS = 0.5
 RETRY_WAIT_SECONDS_MAX = 30.0
 #: a loop that has not turned for this long is stuck, and the process is not healthy
@@ -100,37 +104,49 @@ class Embedded:
         self._wake.set()
 
     def run(self, stop: threading.Event, check: Callable[[], None] = lambda: None) -> None:
-        """Turn until told to stop; then take in what was received before, and return.
+        """Turn until told to stop.
 
         ``check`` is called at every turn and raises what has to end the process.
         """
         pause = RETRY_WAIT_SECONDS
         turns = 0
-        while True:
-            stopping = stop.is_set()
+        while not stop.is_set():
             self._wake.clear()
             check()
+            if not self.turning.acquire(timeout=STOP_LOOKED_AT_SECONDS):
+                continue  # somebody else has the steps: a rebuild, which ends when the process does
             begun = time.monotonic()
             try:
-                with self.turning:
+                try:
                     worked = self.turn()
+                finally:
+                    self.turning.release()
                 pause = RETRY_WAIT_SECONDS
                 turns += worked
                 if turns >= COLLECTED_AFTER_TURNS:
                     turns = 0
                     gc.collect()
-                if stopping:
-                    return
                 if worked:
                     stop.wait(max(0.0, TURN_EVERY_SECONDS - (time.monotonic() - begun)))
                 else:
                     self._wake.wait(POLL_SECONDS)
             except (LogUnavailable, StoreUnavailable) as error:
                 self._note(error)
-                if stopping:
-                    raise
                 stop.wait(pause)
                 pause = min(2 * pause, RETRY_WAIT_SECONDS_MAX)
+
+    def finish(self) -> None:
+        """Nothing more is received: take in what was, as far as that goes in a few seconds.
+
+        What is left is safe in the log, and taken in at the next start.
+        """
+        until = time.monotonic() + FINISH_SECONDS_MAX
+        try:
+            with self.turning:
+                while any(self.lag()) and time.monotonic() < until:
+                    self.turn()
+        except (LogUnavailable, StoreUnavailable) as error:
+            self._note(error)
 
     def turn(self) -> bool:
         """One turn of all steps; whether there was anything to do."""
@@ -168,8 +184,8 @@ class Embedded:
             log.end(EVENTS, PARTITION) - log.committed(CORRELATE, EVENTS, PARTITION),
         )
 
-    def not_ready(self) -> str:
-        """Why this process should get no traffic now; "" when it should."""
+    def waiting_for(self) -> str:
+        """Why rows are not up to date now; "" when they are. Deliveries are taken in meanwhile."""
         condition = self.condition
         if not condition.prepared or not condition.turned_at:
             return "the rows of what was received before are being brought up to date"

@@ -28,7 +28,8 @@ class LiveSettings(BaseModel):
         str,
         Field(
             description="Address and port where `aftermerge up` answers read-only queries by the"
-            " ClickHouse HTTP interface (Grafana, DBeaver, curl). Empty: it does not.",
+            " ClickHouse HTTP interface (Grafana, DBeaver, curl). Empty: only to other commands of this"
+            " machine.",
         ),
     ] = "127.0.0.1:8123"
     workspaces: Annotated[
@@ -65,7 +66,7 @@ class LiveSettings(BaseModel):
         int,
         Field(
             ge=1_024,
-            le=256 << 20,
+            le=64 << 20,
             description="Longest delivery that is taken, in bytes, unpacked. GitHub sends up to 25 MiB.",
         ),
     ] = 25 << 20

@@ -99,7 +99,11 @@ class Normalizer:
         """Take in everything that the log holds now; raises ``LogUnavailable`` with nothing half done."""
         total = Normalized()
         offset = self._log.committed(GROUP, RECEIVED, PARTITION)
-        while records := self._log.read(RECEIVED, PARTITION, offset, BATCH_DELIVERIES_MAX):
+        # what comes meanwhile waits for the next run: others want to work, too
+        end = self._log.end(RECEIVED, PARTITION)
+        while offset < end and (
+            records := self._log.read(RECEIVED, PARTITION, offset, min(BATCH_DELIVERIES_MAX, end - offset))
+        ):
             batch = self._read(records)
             appended: list[tuple[str, int, list[NewRecord]]] = []
             events = 0

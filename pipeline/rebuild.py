@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -33,12 +33,13 @@ class Rebuilt(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The events of one workspace in the log, up to an offset."""
+    """The events of one workspace in the log, up to an offset; ``skipped`` offsets can't be folded."""
 
     log: Log
     codec: Codec
     workspace: str
     end: int
+    skipped: Collection[int] = frozenset()
 
 
 def batches_of(source: Source) -> Iterator[list[Columns]]:
@@ -49,7 +50,10 @@ def batches_of(source: Source) -> Iterator[list[Columns]]:
         if not records:
             return
         offset = records[-1].offset + 1
-        yield source.codec.decode([record.value for record in records if record.key == key]).columns
+        values = [
+            record.value for record in records if record.key == key and record.offset not in source.skipped
+        ]
+        yield source.codec.decode(values).columns
 
 
 def events_of(log: Log, codec: Codec, workspace: str, end: int) -> Iterator[Event]:

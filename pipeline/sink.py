@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pipeline.codec import Columns
 from pipeline.core.facts import TABLES, Fact
@@ -10,12 +11,21 @@ from pipeline.dead_letters import TOPIC as DEAD_LETTERS
 from pipeline.dead_letters import read_letters
 from pipeline.log.protocol import Log
 from pipeline.store import DeadLetterRow, Store
+from pipeline.store.columns import Block, facts_to_arrow, keys_to_arrow
 
 GROUP = "sink"
 LETTERS_MAX = 10_000
 
 #: table, rows to write, keys to delete
 TableRows = tuple[str, list[Fact], list[tuple[object, ...]]]
+
+
+class Prepared(NamedTuple):
+    """Rows and deletions of one table as columns, and how many they are."""
+
+    table: str
+    blocks: list[Block]
+    rows: int
 
 
 class Sink:
@@ -35,6 +45,33 @@ class Sink:
         for table, rows, deleted in tables:
             self._store.insert_facts(table, workspace, version, rows, deleted)
             count += len(rows) + len(deleted)
+        return count
+
+    def prepared(self, workspace: str, version: int, tables: list[TableRows]) -> list[Prepared]:
+        """Derived rows as columns, before anything is written; raises for what no column can hold.
+
+        Empties ``tables`` as it goes: rows are not held beside their columns.
+        """
+        found = []
+        tables.reverse()
+        while tables:
+            table, rows, deleted = tables.pop()
+            blocks = [
+                *keys_to_arrow(table, workspace, version, deleted),
+                *facts_to_arrow(table, workspace, version, rows),
+            ]
+            found.append(Prepared(table, blocks, len(rows) + len(deleted)))
+        return found
+
+    def write_prepared(self, prepared: list[Prepared]) -> int:
+        """Write what was prepared, and let go of it; returns how many rows that were."""
+        count = 0
+        prepared.reverse()
+        while prepared:
+            table, blocks, rows = prepared.pop()
+            for block in blocks:
+                self._store.insert_block(table, block)
+            count += rows
         return count
 
     def holds_events(self, workspace: str) -> bool:

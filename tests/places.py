@@ -164,8 +164,8 @@ class CrashingStore(Store):
         self.__dict__ = store.__dict__
         CrashingStore.left = at_call
 
-    def _insert(self, table: str, block: Any) -> None:
-        super()._insert(table, block)
+    def insert_block(self, table: str, block: Any) -> None:
+        super().insert_block(table, block)
         CrashingStore.left -= 1
         if CrashingStore.left == 0:
             raise Crash

@@ -29,7 +29,7 @@ LONG_FILES = {
 PURE = {"core", "resources"}
 STEPS = {"normalize", "correlate", "rebuild", "sink"}
 #: what the steps keep in the log beside events
-KEPT = {"dead_letters", "state"}
+KEPT = {"dead_letters", "poison", "state"}
 #: what each room of the package may import of the others. A room that isn't listed is made of the
 #: rooms below it (everything but the command line, which alone reads the settings).
 ROOMS: dict[str, set[str]] = {
@@ -45,6 +45,7 @@ ROOMS: dict[str, set[str]] = {
     "store": PURE | {"codec"},
     "sorting": PURE,
     "dead_letters": PURE | {"log"},
+    "poison": PURE | {"dead_letters", "log"},
     "state": PURE | {"log"},
     "appending": PURE | KEPT | {"codec", "log"},
     "normalize": PURE | KEPT | {"appending", "codec", "log", "sources"},

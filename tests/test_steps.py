@@ -24,10 +24,11 @@ from pipeline.codec import Codec
 from pipeline.codec.schemas import shipped_schemas
 from pipeline.core import events as e
 from pipeline.core.parameters import DAY, HOUR, Parameters
-from pipeline.correlate import GROUP, Correlator
+from pipeline.correlate import GROUP, Correlator, Summary
 from pipeline.dead_letters import mark_looked_at, waiting
 from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
+from pipeline.sink import Sink
 from pipeline.store import Store
 from tests.places import ACME, NOW, OTHER, Crash, CrashingLog, CrashingStore, Place, history
 from tests.runs import PARAMETERS
@@ -317,3 +318,51 @@ def test_kill_in_mid_import_then_again(tmp_path: Path, undisturbed: dict[str, An
     assert output.splitlines()[-1] == str(sorted(undisturbed.items()))
     with closing(SqliteLog(tmp_path / "log.sqlite")) as log:
         assert log.committed(GROUP, "events", 0) == log.end("events", 0) == len(history())
+
+
+@pytest.mark.parametrize("batch_events", [10_000, 7])
+def test_an_event_that_can_not_be_folded_is_set_aside(
+    place: Place, tmp_path: Path, dsn: str, batch_events: int
+) -> None:
+    # two sums of lines that no column holds: nothing that the edge lets in, so it goes around the edge
+    huge = [merged(f"api#{number}", 24 * 7, additions=2**62) for number in (91, 92)]
+    both = deployed("api", 24 * 7 + 1, tag="v91", changes=[event.change for event in huge])
+    told = [*history(), *huge, both, incident("after", 24 * 7 + 2)]
+    values = Codec().encode(told)
+    place.log.append("events", 0, [NewRecord(ACME.encode(), value) for value in values])
+    first = place.correlate(batch_events)
+    assert first.dead_letters == 1
+    ((workspace, topic, offset, reason, _),) = place.letters()
+    assert (workspace, topic) == (ACME, "events")
+    assert str(reason).startswith("it can't be folded: Overflow")
+    assert place.log.committed("correlate", "events", 0) == len(values)
+
+    with Place(tmp_path / "other", dsn) as without:
+        kept = [value for number, value in enumerate(values) if number != offset]
+        without.log.append("events", 0, [NewRecord(ACME.encode(), value) for value in kept])
+        without.correlate()
+        expected = without.held()
+    assert place.held() == expected
+    assert place.correlate(batch_events).read == 0
+    Correlator(place.log, Codec(), place.store, PARAMETERS, 10_000).rebuild(ACME)
+    assert place.held() == expected
+    assert len(place.letters()) == 1
+
+
+def test_after_an_error_nothing_that_was_folded_is_taken_for_written(
+    place: Place, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.append(history())
+    step = Correlator(place.log, Codec(), place.store, PARAMETERS, 10_000)
+
+    def failing(*_: object) -> int:
+        raise ValueError("nobody expected this")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Sink, "write_prepared", failing)
+        with pytest.raises(ValueError, match="nobody expected"):
+            step.catch_up(Summary())
+    assert place.log.committed("correlate", "events", 0) == 0
+    assert not place.letters()
+    step.catch_up(Summary())
+    assert place.held() == undisturbed

@@ -54,6 +54,7 @@ def receiver_of(
         limits=Limits(
             body_bytes_max=settings.delivery_bytes_max,
             inflated_bytes_max=settings.delivery_bytes_max,
+            bodies_bytes_max=max(Limits().bodies_bytes_max, 4 * settings.delivery_bytes_max),
             deliveries_per_second=rate,
             deliveries_burst=BURST * rate,
         ),
@@ -106,6 +107,10 @@ def mappings_of(directory: Path | None) -> dict[str, object]:
             raise ValueError(f"{directory}: more than {MAPPINGS_MAX} mappings")
         found: dict[str, object] = {}
         for file in files:
+            if "_" in file.stem:
+                raise ValueError(
+                    f"{file}: call it {file.stem.replace('_', '-')}.yaml: names of sources have no _"
+                )
             if file.stem in SOURCES:
                 raise ValueError(f"{file}: {file.stem} is a source already: give the file another name")
             found[file.stem] = load_mapping(file.read_text(encoding="utf-8"), str(file))

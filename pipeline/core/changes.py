@@ -16,6 +16,8 @@ from pipeline.core.parameters import Risk
 
 #: decisions that hold until the same person decides otherwise
 _STANDING = frozenset({"approved", "changes_requested", "dismissed"})
+#: the family of sources that read a clone: they know a change by its commits
+CLONE = "git"
 _DOCUMENTATION = (".md", ".rst", ".adoc", ".txt")
 _DOCUMENTATION_ROOTS = frozenset({"doc", "docs", "documentation", "adr", "rfcs"})
 
@@ -63,11 +65,18 @@ def summarise(entity: Entity) -> ChangeSummary:
     known = ChangeSummary()
     aliases: set[str] = set()
     reviews: list[ReviewSubmitted] = []
+    forged = False
     for event in events:
         if isinstance(event, ReviewSubmitted):
             reviews.append(event)
         elif isinstance(event, ChangeMerged):
-            _take_merge(known, aliases, event)
+            cloned = event.source.partition("/")[0] == CLONE
+            if cloned and forged:
+                # a clone knows paths and the order of commits; who and what, the forge knows better
+                _complete_merge(known, aliases, event)
+            else:
+                _take_merge(known, aliases, event)
+            forged = forged or not cloned
         elif isinstance(event, ChangeOpened | ChangeUpdated):
             _take_update(known, aliases, event)
         elif isinstance(event, ChangeAbandoned) and known.state != "merged":
@@ -167,11 +176,25 @@ def _take_merge(known: ChangeSummary, aliases: set[str], event: ChangeMerged) ->
         known.opened_at = event.opened_at
     known.state = "merged"
     known.merged_at = known.closed_at = event.time
-    known.sequence = event.sequence
+    known.sequence = event.sequence or known.sequence
     if event.sha:
         aliases.add(event.sha)
     if event.commits:
         aliases.update(event.commits)
+
+
+def _complete_merge(known: ChangeSummary, aliases: set[str], event: ChangeMerged) -> None:
+    """Take only what nobody told so far."""
+    known.sha = known.sha or event.sha
+    known.paths = known.paths or event.paths
+    known.owners = known.owners or event.owners
+    known.reverts = known.reverts or event.reverts
+    known.sequence = known.sequence or event.sequence
+    if known.additions is None and known.deletions is None:
+        known.additions, known.deletions = event.additions, event.deletions
+    if known.files is None:
+        known.files = event.files
+    aliases.update(filter(None, (event.sha, *event.commits)))
 
 
 def _take_reviews(known: ChangeSummary, reviews: list[ReviewSubmitted]) -> None:
@@ -200,7 +223,7 @@ def risk_of(change: ChangeSummary, failed_checks: int, risk: Risk) -> float:
     """
     value = risk.per_change
     if change.additions is not None:
-        size = change.additions + (change.deletions or 0)
+        size = max(0, change.additions) + max(0, change.deletions or 0)
         factor = ((1 + size) / risk.size_pivot_lines) ** risk.size_exponent
         if factor > risk.size_factor_max:
             factor = risk.size_factor_max

@@ -61,7 +61,7 @@ class Appender:
         self._topic = topic
         self._partition = partition
         self._max = waiting_max
-        self._on_appended = on_appended
+        self._on_appended = [on_appended]
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._stopping = False
@@ -74,6 +74,10 @@ class Appender:
     def waiting(self) -> int:
         """How many deliveries wait to be written."""
         return len(self._waiting)
+
+    def tell(self, on_appended: Callable[[int], None]) -> None:
+        """Somebody else who wants to know the size of each batch; before ``start``."""
+        self._on_appended.append(on_appended)
 
     def start(self) -> None:
         """Begin to write."""
@@ -152,7 +156,8 @@ class Appender:
         else:
             self._recovered()
         if error is None:
-            self._on_appended(len(batch))
+            for told in self._on_appended:
+                told(len(batch))
         _tell(batch, first, error)
 
     def _probe(self) -> None:

@@ -34,6 +34,8 @@ def application(
     appender: Appender,
     *,
     ready: Callable[[], Sequence[str]] = tuple,
+    stuck: Callable[[], str] = str,
+    waiting: Callable[[], str] = str,
     registry: CollectorRegistry | None = None,
     routes: Sequence[BaseRoute] = (),
     watched: Mapping[str, tuple[str, Callable[[], float]]] = MappingProxyType({}),
@@ -41,19 +43,21 @@ def application(
 ) -> Starlette:
     """The receiver as an ASGI application.
 
-    ``ready`` says, quickly, what is not ready yet (nothing: ready). ``registry`` is shown by `/metrics`;
-    its own unless given. ``routes`` of other rooms are served beside its own. ``watched``: name -> meaning
-    and how to look a further number for `/metrics` up. ``now`` is in microseconds
-    UTC. The caller starts and stops the appender.
+    ``ready`` says, quickly, what keeps deliveries from being taken (nothing: ready); ``stuck`` why the
+    process has to be restarted; ``waiting`` what rows are behind for, while deliveries are still taken.
+    ``registry`` is shown by `/metrics`; its own unless given. ``routes`` of other rooms are served beside
+    its own. ``watched``: name -> meaning and how to look a further number for `/metrics` up. ``now`` is
+    in microseconds UTC. The caller starts and stops the appender.
     """
     metrics = ReceiverMetrics(settings.source_names, registry)
     receiving = Receiving(settings, appender, metrics, now)
+    appender.tell(metrics.appended)
     metrics.watch("receive_waiting_deliveries", "Deliveries that wait for the disk", lambda: appender.waiting)
     metrics.watch("receive_bodies", "Bodies in memory", lambda: receiving.room.bodies)
     metrics.watch("receive_bodies_bytes", "Bytes of the bodies in memory", lambda: receiving.room.bytes_held)
     for name, (meaning, measure) in watched.items():
         metrics.watch(name, meaning, measure)
-    pages = _Pages(settings, appender, metrics, ready)
+    pages = _Pages(settings, appender, metrics, ready, stuck, waiting)
     app = Starlette(
         routes=[
             Route("/receive/{workspace}/{source}", receiving, methods=["POST"]),
@@ -102,14 +106,19 @@ class _Pages:
         appender: Appender,
         metrics: ReceiverMetrics,
         ready: Callable[[], Sequence[str]],
+        stuck: Callable[[], str],
+        waiting: Callable[[], str],
     ) -> None:
         self._settings = settings
         self._appender = appender
         self._metrics = metrics
         self._ready = ready
+        self._stuck = stuck
+        self._waiting = waiting
 
     async def health(self, request: Request) -> Response:
-        return _json({"status": "ok"})
+        stuck = self._stuck()
+        return _json({"status": "stuck", "why": stuck} if stuck else {"status": "ok"}, 503 if stuck else 200)
 
     async def readiness(self, request: Request) -> Response:
         missing = list(self._ready())
@@ -117,15 +126,16 @@ class _Pages:
             missing.append("the receiver has stopped writing: look at its log lines, and restart it")
         elif self._appender.unavailable:
             missing.append(self._appender.unavailable)
-        if not missing:
-            return _json({"ready": True})
-        told: dict[str, object] = {"ready": False}
+        told: dict[str, object] = {"ready": not missing}
         try:
             identify(self._settings.access, Role.VIEWER, request)
-            told["missing"] = list(dict.fromkeys(missing))
+            if missing:
+                told["missing"] = list(dict.fromkeys(missing))
+            if waiting := self._waiting():
+                told["waiting_for"] = waiting
         except Problem:
             pass  # a probe needs the status alone; reasons name paths and addresses
-        return _json(told, 503)
+        return _json(told, 503 if missing else 200)
 
     async def measured(self, request: Request) -> Response:
         if not self._settings.open_metrics:

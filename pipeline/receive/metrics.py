@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from prometheus_client import (
@@ -75,8 +76,15 @@ class ReceiverMetrics:
         self._batches.observe(count)
 
     def watch(self, name: str, meaning: str, measure: Callable[[], float]) -> None:
-        """Show a number that is looked up when it is asked for."""
-        Gauge(f"aftermerge_{name}", meaning, registry=self.registry).set_function(measure)
+        """Show a number that is looked up when it is asked for; NaN when it can't be had now."""
+
+        def looked_up() -> float:
+            try:
+                return float(measure())
+            except Exception:  # noqa: BLE001 - one number that is not there must not hide the others
+                return math.nan
+
+        Gauge(f"aftermerge_{name}", meaning, registry=self.registry).set_function(looked_up)
 
     def text(self) -> bytes:
         """Everything in the registry, as Prometheus reads it."""

@@ -33,6 +33,7 @@ _READY: _Told = {
     "properties": {
         "ready": {"type": "boolean"},
         "missing": {"type": "array", "items": {"type": "string"}},
+        "waiting_for": {"type": "string"},
     },
 }
 _WAIT: _Told = {
@@ -111,10 +112,15 @@ def document(workspaces: Sequence[str] = (), sources: Sequence[str] = ()) -> _To
         "paths": {
             "/receive/{workspace}/{source}": _receive(workspaces, sources),
             "/healthz": _reading(
-                "The process answers", {"200": _json("It does", {"type": "object"})}, guarded=False
+                "Whether the process works",
+                {
+                    "200": _json("It does", {"type": "object"}),
+                    "503": _json("It is stuck", {"type": "object"}),
+                },
+                guarded=False,
             ),
             "/readyz": _reading(
-                "Everything it needs is there",
+                "Whether deliveries are taken",
                 {"200": _json("It is", _READY), "503": _json("It is not", _READY)},
                 guarded=False,
             ),

@@ -21,6 +21,7 @@ from pipeline.core.facts import TABLES, Fact
 from pipeline.store.columns import (
     BATCH_ROWS_MAX,
     TIMESTAMP,
+    Block,
     events_to_arrow,
     facts_to_arrow,
     is_time,
@@ -50,8 +51,7 @@ __all__ = [
     "StoreUnavailable",
 ]
 
-#: With 1 (the engine's default) each insert is merged row by row in memory, which takes four times as
-#: long; queries use FINAL, so they see the same rows either way.
+#: With 1 (the default) each insert is merged row by row, four times as long; queries use FINAL either way.
 _INSERT_SETTINGS = {"optimize_on_insert": 0, "async_insert": 0, "max_threads": 1, "max_insert_threads": 1}
 
 _FORMAT = re.compile(r"\bFORMAT\s+[A-Za-z]\w*\s*$", re.IGNORECASE)
@@ -178,9 +178,9 @@ class Store:
         a part may have been written, and the same call made again completes it.
         """
         for block in keys_to_arrow(table, workspace, version, deleted):
-            self._insert(table, block)
+            self.insert_block(table, block)
         for block in facts_to_arrow(table, workspace, version, rows):
-            self._insert(table, block)
+            self.insert_block(table, block)
 
     def insert_events(self, record: str, workspace: str, batch: pa.RecordBatch) -> None:
         """Write events of one record type as they were decoded, one column per field.
@@ -189,7 +189,7 @@ class Store:
         table doesn't have, ``KeyError`` for an unknown record.
         """
         for block in events_to_arrow(record, workspace, batch):
-            self._insert(f"events_{record}", block)
+            self.insert_block(f"events_{record}", block)
 
     def insert_dead_letters(self, letters: Iterable[DeadLetterRow]) -> None:
         """Keep messages that could not be read, with their bytes, reason and coordinates."""
@@ -197,7 +197,7 @@ class Store:
         for start in range(0, len(rows), BATCH_ROWS_MAX):
             columns = zip(*rows[start : start + BATCH_ROWS_MAX], strict=True)
             arrays = [pa.array(*typed) for typed in zip(columns, _DEAD_LETTERS.types, strict=True)]
-            self._insert("dead_letters", pa.Table.from_arrays(arrays, schema=_DEAD_LETTERS))
+            self.insert_block("dead_letters", pa.Table.from_arrays(arrays, schema=_DEAD_LETTERS))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
         """Answer one statement that changes nothing; all its rows are held in memory.
@@ -275,7 +275,7 @@ class Store:
         self._connection.reader.close()
         self._connection.writer.close()
 
-    def _insert(self, table: str, block: pa.Table) -> None:
+    def insert_block(self, table: str, block: Block) -> None:
         with translated(self.place, f"write {block.num_rows} rows into {table}"):
             self._connection.writer.insert_arrow(
                 table, block, database=self._database, settings=dict(_INSERT_SETTINGS)

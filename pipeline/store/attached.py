@@ -29,7 +29,7 @@ class AttachedStore(Store):
         self.place = connection.place
         connection.reader.database = database
 
-    def _insert(self, *_: object) -> NoReturn:
+    def insert_block(self, *_: object) -> NoReturn:
         raise StoreUnavailable(
             f"the store at {self.place} is written by the process that holds it: append events to the log,"
             " and it takes them in"
@@ -37,7 +37,7 @@ class AttachedStore(Store):
 
     def migrate(self, *_: object) -> NoReturn:
         """Refused: tables are made by whoever holds the store."""
-        self._insert()
+        self.insert_block()
 
     def _command(self, *_: object) -> NoReturn:
-        self._insert()
+        self.insert_block()

@@ -23,6 +23,8 @@ BATCH_ROWS_MAX = 100_000
 _PART_ROWS_MAX = 1_000
 
 T = typing.TypeVar("T")
+#: rows of one table in columns, ready to insert
+Block: typing.TypeAlias = pa.Table
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 

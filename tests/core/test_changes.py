@@ -187,3 +187,27 @@ def test_a_run_of_jobs_counts_only_where_its_jobs_are_not_told() -> None:
     assert (told.change("api#1").checks, told.change("api#1").failed_checks) == (1, 1)
     told.then(job)
     assert (told.change("api#1").checks, told.change("api#1").failed_checks) == (1, 1)
+
+
+@pytest.mark.parametrize("first", ["git/acme/api", "github/acme/api"])
+def test_the_forge_knows_better_than_a_clone_who_and_what(first: str) -> None:
+    second = "github/acme/api" if first.startswith("git/") else "git/acme/api"
+    by_source = {
+        "git/acme/api": {
+            "author": "p:git",
+            "title": "Merge",
+            "additions": 1,
+            "paths": ["a.py"],
+            "sequence": 7,
+        },
+        "github/acme/api": {"author": ME, "title": "A change", "additions": 10},
+    }
+    told = Told(reviewed("api#1", 1, ME, "approved"), reviewed("api#1", 1.5, OTHER, "approved"))
+    for source in (first, second):
+        told_by = msgspec.structs.replace(
+            merged("api#1", 2, **by_source[source]), source=source, id=f"{source} merged"
+        )
+        told.then(told_by)
+    change = told.change("api#1")
+    assert (change.author, change.title, change.additions, change.paths) == (ME, "A change", 10, ["a.py"])
+    assert (change.reviews, change.approvals) == (1, 1), "the author's own approval is none"

@@ -104,7 +104,11 @@ class Up:
 
     def wait_until_ready(self) -> None:
         self._listening()
-        eventually(lambda: self.readiness().status == 200, f"/readyz said no: {self.said}", READY_SECONDS_MAX)
+        eventually(
+            lambda: self.readiness().json == {"ready": True},
+            f"/readyz said no: {self.said}",
+            READY_SECONDS_MAX,
+        )
 
     def _listening(self) -> None:
         def addresses() -> list[str]:

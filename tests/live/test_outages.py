@@ -49,15 +49,17 @@ def refuses(run: Up, number: int) -> Answer:
 
 def not_ready(run: Up, why: str) -> None:
     def reason() -> bool:
-        answer = run.readiness()
-        return answer.status == 503 and any(why in told for told in answer.json["missing"])
+        told = run.readiness().json
+        return any(why in reason for reason in (*told.get("missing", ()), told.get("waiting_for", "")))
 
     eventually(reason, f"/readyz does not say {why!r}")
     assert run.ask("/healthz").status == 200
 
 
 def ready(run: Up) -> None:
-    eventually(lambda: run.readiness().status == 200, f"it does not recover: {run.readiness().body!r}")
+    eventually(
+        lambda: run.readiness().json == {"ready": True}, f"it does not recover: {run.readiness().body!r}"
+    )
 
 
 def all_there(run: Up, expected: set[int]) -> None:
