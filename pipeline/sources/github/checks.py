@@ -12,11 +12,17 @@ from typing import Any
 
 from pipeline.core import events as e
 from pipeline.sources.github.heard import Heard, optional_micros
-from pipeline.sources.github.payloads import CheckRunPosted, Status, WorkflowJobPosted, WorkflowRunPosted
+from pipeline.sources.github.payloads import (
+    CheckRunPosted,
+    CheckSuitePosted,
+    Status,
+    WorkflowJobPosted,
+    WorkflowRunPosted,
+)
 from pipeline.sources.times import micros
 
 ACTIONS = "github-actions"
-#: the kind of a check that sums a whole workflow up: its jobs are told one by one besides
+#: the kind of a check that sums others up, which are told one by one besides: a workflow, a suite
 WORKFLOW = "workflow"
 _NAMES_REMEMBERED_MAX = 4_096
 
@@ -80,6 +86,25 @@ def read_check_run(posted: CheckRunPosted, heard: Heard) -> list[e.Event]:
             started_at=optional_micros(run.started_at, "check_run.started_at"),
             url=run.html_url or "",
             branch=(run.check_suite and run.check_suite.head_branch) or "",
+        )
+    ]
+
+
+def read_check_suite(posted: CheckSuitePosted, heard: Heard) -> list[e.Event]:
+    """All checks of one program on a commit ended. GitHub Actions tells its own by workflow runs."""
+    suite = posted.check_suite
+    program = (suite.app and suite.app.slug) or ""
+    if not suite.conclusion or program == ACTIONS:
+        return []
+    updated_at = micros(suite.updated_at, "check_suite.updated_at")
+    return [
+        e.CheckFinished(
+            **heard.head(f" suite {suite.id}", updated_at, updated_at),
+            **_commit(heard, suite.head_sha, program or "check suite"),
+            kind=WORKFLOW,
+            outcome=_OUTCOMES.get(suite.conclusion, suite.conclusion),
+            started_at=optional_micros(suite.created_at, "check_suite.created_at"),
+            branch=suite.head_branch or "",
         )
     ]
 

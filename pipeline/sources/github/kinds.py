@@ -97,6 +97,12 @@ KINDS: dict[str, Kind] = {
         {"check_finished": "completed"},
         "it has no conclusion",
     ),
+    "check_suite": _kind(
+        payloads.CheckSuitePosted,
+        checks.read_check_suite,
+        {"check_finished": "completed"},
+        "it has no conclusion, or is of GitHub Actions, which tells workflow runs",
+    ),
     "status": _kind(
         payloads.Status,
         checks.read_status,

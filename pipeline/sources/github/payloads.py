@@ -196,6 +196,20 @@ class CheckRunPosted(Posted, frozen=True, kw_only=True):
     check_run: CheckRun
 
 
+class CheckSuite(Struct, frozen=True, kw_only=True):
+    id: Number
+    head_sha: Sha
+    updated_at: datetime
+    created_at: datetime | None = None
+    conclusion: Short | None = None
+    head_branch: Short | None = None
+    app: App | None = None
+
+
+class CheckSuitePosted(Posted, frozen=True, kw_only=True):
+    check_suite: CheckSuite
+
+
 class WorkflowJob(Struct, frozen=True, kw_only=True):
     id: Number
     name: Short
