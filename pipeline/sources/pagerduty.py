@@ -170,6 +170,8 @@ def parse(delivery: Delivery, reader: Reader) -> Reading:
     """What one delivery says; raises ``InvalidEvent`` when it is not what PagerDuty sends."""
     event = decoded(_posted, delivery.body).event
     kind = event.event_type
+    if not kind:
+        raise e.InvalidEvent("event.event_type: empty")
     records = KINDS.get(kind)
     if records is None:
         return Reading([], kind[:_KIND_CHARACTERS_MAX])

@@ -104,7 +104,7 @@ def swells(delivery: Delivery, reader: Reader) -> Reading:
 
 
 def does_not_fit(delivery: Delivery, reader: Reader) -> Reading:
-    return Reading([merged(delivery, additions=2**70)])
+    return Reading([merged(delivery, sequence=2**70)])
 
 
 def mumbles(delivery: Delivery, reader: Reader) -> Reading:

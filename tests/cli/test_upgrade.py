@@ -24,7 +24,7 @@ from pipeline.log.topics import TOPICS
 from pipeline.state import Epoch, State
 from tests.golden.directories.__main__ import ASKED, HISTORY
 
-GOLDEN = Path(__file__).resolve().parent / "golden" / "directories"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "directories"
 VERSIONS = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir() and path.name[0].isdigit())
 
 
