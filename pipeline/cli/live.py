@@ -139,7 +139,6 @@ def _served(
     token = secrets.token_urlsafe(32)
     appender.start()
     try:
-        server.start()
         with (
             _reading_served(parts, receiver.access, token) as reading,
             control_served(parts.log, actions, settings.data) as socket,
@@ -153,6 +152,8 @@ def _served(
                 token=token,
                 started_at=started_at,
             )
+            # last, so that whoever finds it ready finds everything else, too
+            server.start()
             running.write(settings.data, note)
             _say(settings, receiver, server.address, queries)
 
