@@ -30,7 +30,7 @@ from pipeline.store import StoreUnavailable
 #: how long the loop sleeps at most when there is nothing to do
 POLL_SECONDS = 0.2
 #: turns begin at least this far apart: many small writes cost the store, and the receiver its core
-TURN_EVERY_SECONDS = 0.25
+TURN_EVERY_SECONDS = 0.5
 #: so often the loop looks whether to stop while somebody else has the steps
 STOP_LOOKED_AT_SECONDS = 0.5
 #: how long the end may take once nothing more is received

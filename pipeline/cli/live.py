@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pipeline.receive.serving import Server
 
 SWITCH_SECONDS = 0.001
+STEPS_NICENESS = 10
 #: what scanners found is for the security role
 SECURITY_TABLES = frozenset({"events_finding_reported"})
 #: table -> the rows of it that everybody may read
@@ -103,8 +104,16 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
         **upkeep_actions(loop, upkeep_of(parts, normalizer, unseal)),
     }
     with _stopped_by_signals(stop, loop), _served(parts, receiver, loop, actions, started_at) as check:
+        _give_way()
         loop.run(stop, check)
     loop.finish()
+
+
+def _give_way() -> None:
+    """The steps, and the engine's threads that they start, let the receiver go first."""
+    if sys.platform == "linux":  # elsewhere the whole process would give way
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), STEPS_NICENESS)
 
 
 @contextmanager
