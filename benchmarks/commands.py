@@ -35,11 +35,13 @@ def run(arguments: Sequence[str], **environment: str) -> Run:
             [sys.executable, "-m", "pipeline.cli", *arguments],
             stdout=told, stderr=told, env={**os.environ, **environment},
         )  # fmt: skip
-        owned = done = 0
-        while not done:
+        owned = 0
+        while True:
             owned = max(owned, _owned_bytes(process.pid))
             time.sleep(LOOKED_AT_AFTER_SECONDS)
             done, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if done:
+                break
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             told.seek(0)

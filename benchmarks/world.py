@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from pipeline.core import events as e
-from pipeline.core.parameters import DAY, HOUR, MICROSECONDS, MINUTE
+from pipeline.core.events import MICROSECONDS
+from pipeline.core.parameters import DAY, HOUR, MINUTE
 
 #: where every history ends, however long it is: in the past, so that nothing claims to be of the future
 END = 1_700_000_000 * MICROSECONDS
@@ -23,8 +23,11 @@ SERVICES = 40
 EVENTS_PER_CHANGE = 7.9
 CHANGES_PER_DAY = 1_900
 
+#: the fields that every event has
+Head = tuple[str, str, int, int, bool, int, int, bool, int]
 
-def _head(identifier: str, source: str, at: int, sequence: int = 0) -> tuple[Any, ...]:
+
+def _head(identifier: str, source: str, at: int, sequence: int = 0) -> Head:
     return (identifier, source, at, at, False, 0, 1, False, sequence)
 
 
