@@ -11,29 +11,24 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from pipeline.correlate import EVENTS, GROUP, PARTITION, Correlator, Summary
-from pipeline.embedded import Embedded, machine_clock
-from pipeline.log.protocol import Log, LogUnavailable
+from pipeline.correlate import Correlator, ProgressCall, Summary
+from pipeline.embedded import Embedded
+from pipeline.log.protocol import LogUnavailable
 from pipeline.store import StoreUnavailable
-
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 def actions_of(
-    embedded: Embedded, correlator: Correlator, log: Log, *, version: str, started_at: datetime
+    embedded: Embedded, correlator: Correlator, *, version: str, started_at: datetime
 ) -> Mapping[str, Callable[..., object]]:
     """``status``, ``catch_up`` and ``rebuild``, for ``pipeline.web.control_socket.control_served``."""
-    asked = _Asked(embedded, correlator, log, {"version": version, "started_at": started_at.isoformat()})
+    asked = _Asked(embedded, correlator, {"version": version, "started_at": started_at.isoformat()})
     return {"status": asked.status, "catch_up": asked.catch_up, "rebuild": asked.rebuild}
 
 
 class _Asked:
-    def __init__(
-        self, embedded: Embedded, correlator: Correlator, log: Log, about: Mapping[str, object]
-    ) -> None:
+    def __init__(self, embedded: Embedded, correlator: Correlator, about: Mapping[str, object]) -> None:
         self._embedded = embedded
         self._correlator = correlator
-        self._log = log
         self._about = dict(about)
 
     def status(self, workspace: str = "") -> dict[str, object]:
@@ -42,11 +37,11 @@ class _Asked:
         ``lag`` is in events. ``behind_horizon`` are the events of the workspace that wait for a rebuild.
         """
         condition = self._embedded.condition
-        lag = self._log.end(EVENTS, PARTITION) - self._log.committed(GROUP, EVENTS, PARTITION)
+        _, lag = self._embedded.lag()
         return {
             **self._about,
             "pid": os.getpid(),
-            "lag": max(0, lag),
+            "lag": lag,
             "folded": condition.folded,
             "rows": condition.rows,
             "dead_letters": condition.dead_letters,
@@ -57,7 +52,7 @@ class _Asked:
     def catch_up(self, progress: ProgressCall) -> dict[str, Any]:
         """Take in what the log holds now, dead letters included, without waiting for the loop."""
         summary = Summary()
-        self._in_turn(lambda: self._correlator.catch_up(summary, self._alive(progress)))
+        self._in_turn(lambda: self._correlator.catch_up(summary, self._embedded.alive(progress)))
         condition = self._embedded.condition
         condition.folded += summary.folded
         condition.rows += summary.rows
@@ -67,7 +62,8 @@ class _Asked:
     def rebuild(self, workspace: str, progress: ProgressCall) -> dict[str, Any]:
         """Every event of a workspace again; what is received meanwhile is safe, and waits."""
         found: list[Summary] = []
-        self._in_turn(lambda: found.append(self._correlator.rebuild(workspace, self._alive(progress))))
+        told = self._embedded.alive(progress)
+        self._in_turn(lambda: found.append(self._correlator.rebuild(workspace, told)))
         (summary,) = found
         return asdict(summary)
 
@@ -76,18 +72,8 @@ class _Asked:
             try:
                 work()
             except BaseException as error:
-                # what was folded and not written is read again, and an unfinished rebuild begins again
-                self._embedded.begin_again()
+                # an unfinished rebuild begins again
                 self._embedded.condition.prepared = False
                 if isinstance(error, LogUnavailable | StoreUnavailable):
                     raise LogUnavailable(str(error)) from error
                 raise
-
-    def _alive(self, progress: ProgressCall) -> ProgressCall:
-        """Progress, which also says that the loop stands still for a reason."""
-
-        def told(phase: str, done: int, total: int | None) -> None:
-            self._embedded.condition.turned_at = machine_clock()
-            progress(phase, done, total)
-
-        return told

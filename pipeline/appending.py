@@ -19,8 +19,8 @@ from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
 from pipeline.core.parameters import HOUR
 from pipeline.dead_letters import DeadLetter, bury, settle, unsettled
 from pipeline.log.protocol import Log, NewRecord
+from pipeline.log.topics import EVENTS, PARTITION
 
-TOPIC = "events"
 APPEND_EVENTS_MAX = 10_000
 READ_RECORDS_MAX = 20_000
 #: a clock may run ahead of the machine that appends by this much
@@ -89,7 +89,7 @@ def append_events(
         new = fresh(values, known)
         unchanged += len(values) - len(new)
         if new:
-            log.append(TOPIC, 0, [NewRecord(key, value) for value in new])
+            log.append(EVENTS, PARTITION, [NewRecord(key, value) for value in new])
         appended += len(new)
         if progress is not None:
             progress("appending", appended + unchanged, None)
@@ -154,7 +154,7 @@ def known_values(log: Log, workspace: str) -> Digests:
     """Digests of every value of the workspace in the log, sorted: 16 bytes an event."""
     found = bytearray()
     key, offset = workspace.encode(), 0
-    while records := log.read(TOPIC, 0, offset, READ_RECORDS_MAX):
+    while records := log.read(EVENTS, PARTITION, offset, READ_RECORDS_MAX):
         found += b"".join(_digests(record.value for record in records if record.key == key))
         offset = records[-1].offset + 1
     return np.sort(np.frombuffer(bytes(found), dtype=f"V{_DIGEST_BYTES}").view(f"S{_DIGEST_BYTES}"))

@@ -24,13 +24,13 @@ import msgspec
 from pipeline.core.parameters import Parameters
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.sqlite.upkeep import FORMAT, LogUpkeep
+from pipeline.log.topics import RECEIVED
 from pipeline.persons import KEY_FILE, PersonKeyUnusable, open_persons
 from pipeline.state import State
 
 MANIFEST = "manifest.json"
 LOG_FILE = "log.sqlite"
 PARTS = (LOG_FILE, KEY_FILE)
-DELIVERIES = "received"
 ARCHIVE_FORMAT = 1
 ARCHIVE_SUFFIX = ".tar"
 MANIFEST_BYTES_MAX = 64 * 1024
@@ -86,7 +86,7 @@ def back_up(
             parts = Path(name) / "parts"
             parts.mkdir(mode=0o700)
             upkeep = LogUpkeep(log)
-            upkeep.copy_to(parts / LOG_FILE, without=() if deliveries else (DELIVERIES,), progress=progress)
+            upkeep.copy_to(parts / LOG_FILE, without=() if deliveries else (RECEIVED,), progress=progress)
             _copy_key(upkeep.path.parent / KEY_FILE, parts / KEY_FILE)
             manifest = Manifest(
                 format=ARCHIVE_FORMAT,

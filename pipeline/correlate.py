@@ -1,4 +1,4 @@
-"""Decode -> fold -> derive -> write -> commit, batch by batch.
+"""Fold, write rows, commit: follows the ``events`` topic batch by batch and keeps the tables in line with it.
 
 The batch's rows are written before its offset and state are committed, as one transaction of the
 log. A crash in between repeats exactly that batch, and repeating changes nothing.
@@ -7,27 +7,24 @@ log. A crash in between repeats exactly that batch, and repeating changes nothin
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.codec import Codec, Columns, collector_held_off
+from pipeline.codec import Codec, collector_held_off
 from pipeline.core.parameters import Parameters
-from pipeline.core.workspace import Column, Workspace
-from pipeline.dead_letters import as_record, bury
-from pipeline.log.protocol import Log, LogUnavailable, NewRecord, Record
-from pipeline.poison import first_failing, letter_of, unfoldable
+from pipeline.dead_letters import bury
+from pipeline.folding import Batch, Folding
+from pipeline.log.protocol import Log, LogUnavailable, Record
+from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, STATE
+from pipeline.poison import first_failing, letter_of
 from pipeline.rebuild import Source, rebuild
-from pipeline.sink import Sink, TableRows
-from pipeline.state import State
+from pipeline.sink import Sink
 from pipeline.store import Store, StoreUnavailable
 
 GROUP = "correlate"
-EVENTS = "events"
-STATE = "state"
-DEAD_LETTERS = "dead_letters"
-PARTITION = 0
 #: a log is taken in by at least so many batches, unless they would be smaller than this
 BATCHES_MIN = 4
 BATCH_EVENTS_MIN = 8_000
@@ -51,20 +48,16 @@ class Summary:
     behind_horizon: int = 0
     rebuilt: bool = False
 
-
-@dataclass
-class _Batch:
-    """Everything that one batch leaves behind, on its way to store and log."""
-
-    end: int
-    columns: list[tuple[str, list[Columns]]]
-    facts: list[tuple[str, int, list[TableRows]]]
-    state: list[NewRecord]
-    letters: list[NewRecord]
+    def count(self, batch: Batch) -> None:
+        """Add what a batch read and folded; its rows are counted when they are written."""
+        self.read += batch.read
+        self.folded += batch.folded
+        self.parked += batch.parked
+        self.dead_letters += len(batch.letters)
 
 
 class Correlator:
-    """Follows the ``events`` topic and keeps the tables in line with it, for all workspaces in it."""
+    """Keeps the tables of all workspaces of a log in line with its events."""
 
     def __init__(
         self,
@@ -82,11 +75,7 @@ class Correlator:
         self._batch_events = batch_events
         #: where a rebuild may put what does not fit in memory; the system's own place when not told
         self._scratch = scratch
-        self._state = State(log)
-        self._workspaces: dict[str, Workspace] = {}
-        self._behind: dict[str, int] = {}
-        #: offsets of events that can't be folded
-        self._skipped = unfoldable(log)
+        self._folding = Folding(log, codec, parameters)
 
     def run(self, progress: ProgressCall | None = None) -> Summary:
         """Take in everything that the log holds now.
@@ -98,22 +87,23 @@ class Correlator:
         # what is folded is held for long and in no circles: searching it for garbage costs a fifth
         with collector_held_off():
             self.catch_up(summary, progress)
-        summary.behind_horizon = sum(
-            workspace.clock.behind_horizon - self._behind[name]
-            for name, workspace in self._workspaces.items()
-        )
+        summary.behind_horizon = self._folding.behind_horizon()
         return summary
 
     def prepare(self, progress: ProgressCall | None = None) -> Summary:
         """What comes first: rows of an older computation are made anew, parked records folded."""
         summary = Summary()
-        for name in self._state.workspaces():
-            if self._state.epoch(name).outdated(self._parameters) or not self._sink.holds_facts(name):
-                self.rebuild(name, progress)
-                summary.rebuilt = True
-            elif self._state.parked(name):
-                self._open(name)
-                summary.folded += self._refold(name)
+        state = self._folding.state
+        with self._or_forget():
+            for name in state.workspaces():
+                if state.epoch(name).outdated(self._parameters) or not self._sink.holds_facts(name):
+                    self.rebuild(name, progress)
+                    summary.rebuilt = True
+                elif state.parked(name):
+                    batch = self._folding.refold(name, self._log.committed(GROUP, EVENTS, PARTITION))
+                    if batch is not None:
+                        summary.count(batch)
+                        self._write(batch)
         return summary
 
     def catch_up(self, summary: Summary, progress: ProgressCall | None = None) -> None:
@@ -124,32 +114,46 @@ class Correlator:
         """
         for _ in range(UNFOLDABLE_MAX):
             try:
-                self._catch_up(summary, progress)
+                with self._or_forget():
+                    self._catch_up(summary, progress)
                 return
             except Exception as error:
-                self.forget()
                 outage = isinstance(error, LogUnavailable | StoreUnavailable)
                 if outage or not self._set_aside():
                     raise
                 summary.dead_letters += 1
         raise RuntimeError(f"more than {UNFOLDABLE_MAX} events can't be folded: see the dead letters")
 
+    def behind_horizon(self, name: str) -> int:
+        """How many events of a workspace, since it was opened here, were too old: a rebuild applies them."""
+        return self._folding.behind_horizon(name)
+
+    @contextmanager
+    def _or_forget(self) -> Iterator[None]:
+        """Whatever goes wrong inside, the next batch begins with what was committed."""
+        try:
+            yield
+        except BaseException:
+            self._folding.forget()
+            raise
+
     def _set_aside(self) -> bool:
         """Find the event that the batch after the last commit fails with, and bury it; false without one."""
+        folding = self._folding
         offset = self._log.committed(GROUP, EVENTS, PARTITION)
         records = self._log.read(EVENTS, PARTITION, offset, self._batch_events)
 
         def attempt(part: Sequence[Record]) -> None:
-            self.forget()
-            for facts in self._fold(list(part), part[-1].offset + 1, Summary()).facts:
+            folding.forget()
+            for facts in folding.fold(list(part), part[-1].offset + 1).facts:
                 self._sink.prepared(*facts)
 
-        found = first_failing([record for record in records if record.offset not in self._skipped], attempt)
-        self.forget()
+        found = first_failing([one for one in records if one.offset not in folding.skipped], attempt)
+        folding.forget()
         if found is None:
             return False
         bury(self._log, [letter_of(*found)])
-        self._skipped |= {found[0].offset}
+        folding.skipped |= {found[0].offset}
         return True
 
     def _catch_up(self, summary: Summary, progress: ProgressCall | None) -> None:
@@ -166,8 +170,9 @@ class Correlator:
                     if not records:
                         break
                     offset = records[-1].offset + 1
-                    batch = self._fold(records, offset, summary)
+                    batch = self._folding.fold(records, offset)
                     records = []  # not beside those of the next read
+                    summary.count(batch)
                     batches += 1
                     if batches % COLLECTED_AFTER_BATCHES == 0:
                         gc.collect()
@@ -181,45 +186,7 @@ class Correlator:
                     summary.rows += pending.result()
         self._sink.write_dead_letters(self._log)
 
-    def behind_horizon(self, name: str) -> int:
-        """How many events of a workspace, since it was opened here, were too old: a rebuild applies them."""
-        workspace = self._workspaces.get(name)
-        return 0 if workspace is None else workspace.clock.behind_horizon - self._behind.get(name, 0)
-
-    def forget(self) -> None:
-        """Let go of what was folded and not written: the next batch begins with what was committed."""
-        self._workspaces.clear()
-        self._behind.clear()
-        self._state = State(self._log)
-
-    def _fold(self, records: list[Record], end: int, summary: Summary) -> _Batch:
-        batch = _Batch(end, [], [], [], [])
-        if self._skipped:
-            records = [record for record in records if record.offset not in self._skipped]
-        for name, places in _by_workspace(records).items():
-            workspace = self._open(name)
-            decoded = self._codec.decode([records[place].value for place in places])
-            for failure in decoded.failures:
-                batch.letters.append(as_record(letter_of(records[places[failure.position]], failure.reason)))
-            for position in decoded.unknown:
-                record = records[places[position]]
-                batch.state.append(self._state.park(name, record.offset, record.value))
-            columns: list[Column] = [
-                ([places[position] for position in column.positions.tolist()], column.events())
-                for column in decoded.columns
-            ]
-            summary.folded += workspace.fold(columns)
-            rows = workspace.derive()
-            version = self._state.epoch(name).version(end)
-            batch.columns.append((name, decoded.columns))
-            batch.facts.append((name, version, list(rows.tables())))
-            batch.state.extend(self._state.records(name, workspace.snapshot()))
-            summary.parked += len(decoded.unknown)
-        summary.read += len(records)
-        summary.dead_letters += len(batch.letters)
-        return batch
-
-    def _write(self, batch: _Batch) -> int:
+    def _write(self, batch: Batch) -> int:
         """Rows first, then state and offset in one transaction."""
         # all of it as columns first: what no column can hold is known before anything is written
         prepared = [self._sink.prepared(*facts) for facts in batch.facts]
@@ -235,64 +202,20 @@ class Correlator:
         self._log.commit(GROUP, EVENTS, PARTITION, batch.end, appended=appended)
         return count
 
-    def _open(self, name: str) -> Workspace:
-        workspace = self._workspaces.get(name)
-        if workspace is None:
-            workspace = Workspace.restore(self._parameters, self._state.load(name, self._parameters))
-            self._workspaces[name] = workspace
-            self._behind[name] = workspace.clock.behind_horizon
-        return workspace
-
-    def _refold(self, name: str) -> int:
-        """Fold what an older version parked because it did not know the record type."""
-        workspace = self._workspaces[name]
-        parked = self._state.parked(name)
-        offsets = sorted(parked)
-        decoded = self._codec.decode([parked[offset] for offset in offsets])
-        if not decoded.columns:
-            return 0
-        taken = workspace.fold(
-            [
-                ([offsets[position] for position in column.positions.tolist()], column.events())
-                for column in decoded.columns
-            ]
-        )
-        rows = workspace.derive()
-        offset = self._log.committed(GROUP, EVENTS, PARTITION)
-        left = set(decoded.unknown)
-        gone = [self._state.unpark(name, at) for place, at in enumerate(offsets) if place not in left]
-        state = [*gone, *self._state.records(name, workspace.snapshot())]
-        version = self._state.epoch(name).version(offset, refolded=True)
-        facts = [(name, version, list(rows.tables()))]
-        self._write(_Batch(offset, [(name, decoded.columns)], facts, state, []))
-        return taken
-
-    # -- rebuild --------------------------------------------------------------------------------
-
     def rebuild(self, name: str, progress: ProgressCall | None = None) -> Summary:
         """Read every event of a workspace again, oldest first, and replace its state and rows.
 
         The epoch rises before the first row is written, so that a crash leads to another rebuild
         and never to a mixture of the two.
         """
-        self._workspaces.pop(name, None)
-        epoch = self._state.begin(name, self._parameters)
-        end = self._log.committed(GROUP, EVENTS, PARTITION)
-        source = Source(self._log, self._codec, name, end, self._skipped)
-        found = rebuild(
-            source, self._sink, self._parameters, epoch, self._batch_events, self._scratch, progress
-        )
-        self._state.replace(name, found.workspace.whole_snapshot(), epoch, GROUP, end)
-        self._workspaces.pop(name, None)
+        folding = self._folding
+        folding.close(name)
+        with self._or_forget():
+            epoch = folding.state.begin(name, self._parameters)
+            end = self._log.committed(GROUP, EVENTS, PARTITION)
+            source = Source(self._log, self._codec, name, end, folding.skipped)
+            found = rebuild(
+                source, self._sink, self._parameters, epoch, self._batch_events, self._scratch, progress
+            )
+            folding.state.replace(name, found.workspace.whole_snapshot(), epoch, GROUP, end)
         return Summary(read=found.read, folded=found.folded, rows=found.rows, rebuilt=True)
-
-
-def _by_workspace(records: list[Record]) -> dict[str, list[int]]:
-    """Positions of the records of each workspace, in order."""
-    first = records[0].key if records else b""
-    if records and all(record.key == first for record in records):
-        return {first.decode(): list(range(len(records)))}
-    places: dict[str, list[int]] = {}
-    for position, record in enumerate(records):
-        places.setdefault(record.key.decode(errors="replace"), []).append(position)
-    return places

@@ -12,17 +12,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pipeline.appending import TOPIC as EVENTS
 from pipeline.codec import Codec
 from pipeline.core.events import ClockTicked
 from pipeline.core.parameters import DAY, MINUTE
 from pipeline.correlate import GROUP as CORRELATE
-from pipeline.correlate import PARTITION, Correlator, Summary
+from pipeline.correlate import Correlator, ProgressCall, Summary
 from pipeline.log.protocol import Log, LogUnavailable, NewRecord
+from pipeline.log.topics import EVENTS, PARTITION, RECEIVED
 from pipeline.normalize import GROUP as NORMALIZE
-from pipeline.normalize import RECEIVED, Normalized, Normalizer
+from pipeline.normalize import Normalized, Normalizer
 from pipeline.retention import expire
 from pipeline.sources.deliveries import Delivery
 from pipeline.store import StoreUnavailable
@@ -62,7 +62,6 @@ class Condition:
     unused: int = 0
     dead_letters: int = 0
     expired: int = 0
-    failures: dict[str, int] = field(default_factory=dict)
 
 
 class Embedded:
@@ -173,9 +172,14 @@ class Embedded:
         condition.trouble = ""
         return behind or normalized.deliveries > 0
 
-    def begin_again(self) -> None:
-        """State and rows were replaced by somebody who held ``turning``: read them anew."""
-        self._correlator.forget()
+    def alive(self, progress: ProgressCall) -> ProgressCall:
+        """Progress of somebody who holds ``turning``, which also says that the loop stands still for it."""
+
+        def told(phase: str, done: int, total: int | None) -> None:
+            self.condition.turned_at = self._now()
+            progress(phase, done, total)
+
+        return told
 
     def lag(self) -> tuple[int, int]:
         """Deliveries that wait for their parser, and events that wait to be correlated."""
@@ -203,13 +207,8 @@ class Embedded:
         return ""
 
     def _note(self, error: Exception) -> None:
-        name = type(error).__name__
-        failures = self.condition.failures
-        failures[name] = failures.get(name, 0) + 1
         self.condition.trouble = str(error)
         _log.warning("%s; trying again", error)
-        # what was folded and not written is read again from the log
-        self._correlator.forget()
 
     def _count(self, normalized: Normalized) -> None:
         condition = self.condition

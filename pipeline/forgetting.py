@@ -13,13 +13,12 @@ from collections.abc import Callable
 import msgspec
 
 from pipeline.core.events import InvalidEvent
-from pipeline.dead_letters import TOPIC as DEAD_LETTERS
 from pipeline.dead_letters import DeadLetter
 from pipeline.log.protocol import Log, Record
 from pipeline.log.sqlite.upkeep import LogUpkeep
-from pipeline.normalize import EVENTS, GROUP, PARTITION, RECEIVED
+from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, PERSONS, RECEIVED
+from pipeline.normalize import GROUP
 from pipeline.persons import BLOCKED, KnownPersons
-from pipeline.persons import TOPIC as PERSONS
 from pipeline.sink import Sink
 from pipeline.sources.deliveries import Delivery
 from pipeline.store import Store

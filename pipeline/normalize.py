@@ -19,13 +19,11 @@ from pipeline.codec import Codec
 from pipeline.core.events import Event, InvalidEvent
 from pipeline.dead_letters import DeadLetter, as_record, bury, settle, unsettled
 from pipeline.log.protocol import Log, NewRecord, Record
+from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, PERSONS, RECEIVED, UNUSED
 from pipeline.sources.deliveries import Delivery, Reader, Reading
 from pipeline.sources.live import live_source
 
 GROUP = "normalize"
-RECEIVED, EVENTS, DEAD_LETTERS, UNUSED = "received", "events", "dead_letters", "unused"
-PERSONS = "persons"
-PARTITION = 0
 BATCH_DELIVERIES_MAX = 2_000
 #: kinds of one source that are told apart when they are counted as unused
 KINDS_MAX = 500

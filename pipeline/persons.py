@@ -16,9 +16,8 @@ import secrets
 from pathlib import Path
 
 from pipeline.log.protocol import Log, NewRecord
+from pipeline.log.topics import PARTITION, PERSONS
 
-TOPIC = "persons"
-PARTITION = 0
 #: stands in the place of a login that was forgotten
 BLOCKED = b"\0"
 #: a longer one is no login: it gets a token, which nothing explains
@@ -89,7 +88,7 @@ class KnownPersons:
         """See ``Persons.person_token``."""
         token = self._persons.person_token(login)
         if self._held is None:
-            self._held = {key.decode() for key in self._log.latest(TOPIC, PARTITION)}
+            self._held = {key.decode() for key in self._log.latest(PERSONS, PARTITION)}
         if token and token not in self._held and token not in self._new:
             self._new[token] = login.strip()
         return token
@@ -113,17 +112,17 @@ class KnownPersons:
         if not self._new:
             return
         # somebody may have been forgotten by another process since
-        self._held = {key.decode() for key in self._log.latest(TOPIC, PARTITION)}
+        self._held = {key.decode() for key in self._log.latest(PERSONS, PARTITION)}
         self._new = {token: login for token, login in self._new.items() if token not in self._held}
         if records := self.new_records():
-            self._log.append(TOPIC, PARTITION, records)
+            self._log.append(PERSONS, PARTITION, records)
         self.written()
 
     def block(self, login: str) -> str:
         """Never keep a login from now on, and hold it no more; returns its token. Erases nothing."""
         token = self._persons.person_token(login)
         self._persons.forget(login)
-        self._log.append(TOPIC, PARTITION, [NewRecord(token.encode(), BLOCKED)])
+        self._log.append(PERSONS, PARTITION, [NewRecord(token.encode(), BLOCKED)])
         self._new.pop(token, None)
         if self._held is not None:
             self._held.add(token)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from pipeline.core.events import InvalidEvent
 from pipeline.log.protocol import Log
-from pipeline.normalize import GROUP, PARTITION, RECEIVED
+from pipeline.log.topics import PARTITION, RECEIVED
+from pipeline.normalize import GROUP
 from pipeline.sources.deliveries import Delivery
 
 #: deliveries that are looked at for their age at a time

@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.codec import Columns
-from pipeline.core.facts import TABLES, Fact
-from pipeline.dead_letters import TOPIC as DEAD_LETTERS
+from pipeline.core.facts import TABLES
+from pipeline.core.rows import TableRows
 from pipeline.dead_letters import read_letters
 from pipeline.log.protocol import Log
+from pipeline.log.topics import DEAD_LETTERS, PARTITION
 from pipeline.store import DeadLetterRow, Store
-from pipeline.store.columns import Block, facts_to_arrow, keys_to_arrow
+from pipeline.store.columns import Block, fact_blocks
 
 GROUP = "sink"
 LETTERS_MAX = 10_000
-
-#: table, rows to write, keys to delete
-TableRows = tuple[str, list[Fact], list[tuple[object, ...]]]
 
 
 class Prepared(NamedTuple):
@@ -33,19 +31,17 @@ class Sink:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        #: whether the store is known to hold the dead letters that were copied
+        self._holds_letters = False
 
     def write_events(self, workspace: str, columns: Sequence[Columns]) -> None:
         """Keep every telling as it was told."""
         for column in columns:
             self._store.insert_events(column.record, workspace, column.table)
 
-    def write_facts(self, workspace: str, version: int, tables: Sequence[TableRows]) -> int:
+    def write_facts(self, workspace: str, version: int, tables: list[TableRows]) -> int:
         """Write derived rows and deletions under one version; returns how many rows that were."""
-        count = 0
-        for table, rows, deleted in tables:
-            self._store.insert_facts(table, workspace, version, rows, deleted)
-            count += len(rows) + len(deleted)
-        return count
+        return self.write_prepared(self.prepared(workspace, version, tables))
 
     def prepared(self, workspace: str, version: int, tables: list[TableRows]) -> list[Prepared]:
         """Derived rows as columns, before anything is written; raises for what no column can hold.
@@ -56,10 +52,7 @@ class Sink:
         tables.reverse()
         while tables:
             table, rows, deleted = tables.pop()
-            blocks = [
-                *keys_to_arrow(table, workspace, version, deleted),
-                *facts_to_arrow(table, workspace, version, rows),
-            ]
+            blocks = list(fact_blocks(table, workspace, version, rows, deleted))
             found.append(Prepared(table, blocks, len(rows) + len(deleted)))
         return found
 
@@ -99,9 +92,11 @@ class Sink:
 
     def write_dead_letters(self, log: Log) -> None:
         """Copy new dead letters from the log into their table, and note how far that went."""
-        start = log.committed(GROUP, DEAD_LETTERS, 0)
-        if start and not self._store.query("SELECT 1 FROM dead_letters LIMIT 1").rows:
-            start = 0  # the store was emptied: it gets all of them again
+        start = log.committed(GROUP, DEAD_LETTERS, PARTITION)
+        if start and not self._holds_letters:
+            if not self._store.query("SELECT 1 FROM dead_letters LIMIT 1").rows:
+                start = 0  # the store was emptied: it gets all of them again
+            self._holds_letters = True
         rows: list[DeadLetterRow] = []
         end = start
         for offset, letter in read_letters(log, start):
@@ -123,4 +118,4 @@ class Sink:
                 rows.clear()
         if end > start:
             self._store.insert_dead_letters(rows)
-            log.commit(GROUP, DEAD_LETTERS, 0, end)
+            log.commit(GROUP, DEAD_LETTERS, PARTITION, end)

@@ -8,9 +8,8 @@ import msgspec
 
 from pipeline.core.parameters import MODEL_VERSION, Parameters
 from pipeline.log.protocol import Log, NewRecord
+from pipeline.log.topics import EVENTS, PARTITION, STATE
 
-TOPIC = "state"
-PARTITION = 0
 _SEPARATOR = b"\0"
 _EPOCH = b"epoch"
 _PARKED = b"parked/"
@@ -42,7 +41,7 @@ class State:
         self._log = log
         self._epochs: dict[str, Epoch] = {}
         self._parked: dict[str, dict[int, bytes]] = {}
-        for key, value in log.latest(TOPIC, PARTITION).items():
+        for key, value in log.latest(STATE, PARTITION).items():
             name, _, entry = key.partition(_SEPARATOR)
             if entry == _EPOCH:
                 self._epochs[name.decode()] = msgspec.json.decode(value, type=Epoch)
@@ -68,7 +67,7 @@ class State:
         prefix = workspace.encode() + _SEPARATOR
         return [
             (key[len(prefix) :], value)
-            for key, value in self._log.latest(TOPIC, PARTITION).items()
+            for key, value in self._log.latest(STATE, PARTITION).items()
             if key.startswith(prefix) and not key.startswith((prefix + _EPOCH, prefix + _PARKED))
         ]
 
@@ -95,7 +94,7 @@ class State:
         epoch = Epoch(number, MODEL_VERSION, repr(parameters), rebuilding=True)
         self._epochs[workspace] = epoch
         key = workspace.encode() + _SEPARATOR + _EPOCH
-        self._log.append(TOPIC, PARTITION, [NewRecord(key, msgspec.json.encode(epoch))])
+        self._log.append(STATE, PARTITION, [NewRecord(key, msgspec.json.encode(epoch))])
         return epoch
 
     def replace(
@@ -108,8 +107,8 @@ class State:
         kept = (prefix + _EPOCH, prefix + _PARKED)
         former = [
             NewRecord(key, b"")
-            for key in self._log.latest(TOPIC, PARTITION)
+            for key in self._log.latest(STATE, PARTITION)
             if key.startswith(prefix) and key not in present and not key.startswith(kept)
         ]
         records = [*former, *self.records(workspace, snapshot)]
-        self._log.commit(group, "events", PARTITION, offset, appended=[(TOPIC, PARTITION, records)])
+        self._log.commit(group, EVENTS, PARTITION, offset, appended=[(STATE, PARTITION, records)])

@@ -13,14 +13,13 @@ import msgspec
 
 from pipeline.backup import back_up
 from pipeline.core.events import InvalidEvent
-from pipeline.dead_letters import TOPIC as DEAD_LETTERS
 from pipeline.dead_letters import read_letters
-from pipeline.embedded import Embedded, machine_clock
+from pipeline.embedded import Embedded
 from pipeline.forgetting import Forgetting
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.sqlite.upkeep import LogUpkeep
-from pipeline.log.topics import TOPICS
-from pipeline.normalize import PARTITION, RECEIVED, Normalizer
+from pipeline.log.topics import DEAD_LETTERS, PARTITION, RECEIVED, TOPICS
+from pipeline.normalize import Normalizer
 from pipeline.persons import KnownPersons
 from pipeline.sources.deliveries import Delivery, Reader
 from pipeline.sources.live import live_source
@@ -124,16 +123,9 @@ class Upkeep:
 def upkeep_actions(embedded: Embedded, upkeep: Upkeep) -> Mapping[str, Callable[..., object]]:
     """``renormalize``, ``backup``, ``forget`` and ``kept``, for ``pipeline.web.control_socket``."""
 
-    def alive(progress: ProgressCall) -> ProgressCall:
-        def told(phase: str, done: int, total: int | None) -> None:
-            embedded.condition.turned_at = machine_clock()
-            progress(phase, done, total)
-
-        return told
-
     def renormalize(source: str, since: int, progress: ProgressCall) -> object:
         with embedded.turning:
-            return upkeep.renormalize(source, since, alive(progress))
+            return upkeep.renormalize(source, since, embedded.alive(progress))
 
     def backup(target: str, deliveries: bool, progress: ProgressCall) -> object:
         # a moment of the log is copied: nobody has to stand still
@@ -142,6 +134,6 @@ def upkeep_actions(embedded: Embedded, upkeep: Upkeep) -> Mapping[str, Callable[
     def forget(login: str, all_deliveries: bool, progress: ProgressCall) -> object:
         with embedded.turning:
             upkeep.take_in()
-            return upkeep.forget(login, all_deliveries, alive(progress))
+            return upkeep.forget(login, all_deliveries, embedded.alive(progress))
 
     return {"renormalize": renormalize, "backup": backup, "forget": forget, "kept": upkeep.kept}

@@ -54,7 +54,8 @@ ROOMS: dict[str, set[str]] = {
     "web": PURE | {"log", "store"},
     "embedded": PURE | STEPS | KEPT | {"appending", "codec", "log", "retention", "sources", "store"},
     "actions": PURE | STEPS | {"embedded", "log", "store"},
-    "correlate": PURE | STEPS | KEPT | {"codec", "log", "store"},
+    "folding": PURE | KEPT | {"codec", "log"},
+    "correlate": PURE | STEPS | KEPT | {"codec", "folding", "log", "store"},
     "rebuild": PURE | STEPS | KEPT | {"codec", "log", "store", "sorting"},
     "sink": PURE | STEPS | KEPT | {"codec", "log", "store"},
 }

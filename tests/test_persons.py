@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from pipeline.log.protocol import LogUnavailable
 from pipeline.log.sqlite import SqliteLog
+from pipeline.log.topics import PERSONS
 from pipeline.persons import (
     BLOCKED,
     KEY_BYTES,
     KEY_FILE,
     LOGIN_CHARACTERS_MAX,
     TOKENS_HELD_MAX,
-    TOPIC,
     KnownPersons,
     PersonKeyUnusable,
     Persons,
@@ -73,12 +73,12 @@ def test_a_damaged_key_is_refused_and_kept(tmp_path: Path, damaged: str) -> None
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[SqliteLog]:
     with closing(SqliteLog(tmp_path / "log.sqlite")) as log:
-        log.create_topic(TOPIC, compacted=True)
+        log.create_topic(PERSONS, compacted=True)
         yield log
 
 
 def named(log: SqliteLog) -> dict[str, bytes]:
-    return {key.decode(): value for key, value in log.latest(TOPIC, 0).items()}
+    return {key.decode(): value for key, value in log.latest(PERSONS, 0).items()}
 
 
 def test_whose_a_token_is_is_kept_once(log: SqliteLog) -> None:
@@ -87,12 +87,12 @@ def test_whose_a_token_is_is_kept_once(log: SqliteLog) -> None:
         assert known.person_token(login) == ONE.person_token(login)
     known.keep()
     assert named(log) == {ONE.person_token("dana"): b"Dana", ONE.person_token("ada"): b"ada"}
-    end = log.end(TOPIC, 0)
+    end = log.end(PERSONS, 0)
     for again in (known, KnownPersons(ONE, log)):
         again.person_token("DANA")
         assert again.new_records() == []
         again.keep()
-    assert log.end(TOPIC, 0) == end
+    assert log.end(PERSONS, 0) == end
 
 
 def test_what_was_not_written_is_told_again(log: SqliteLog) -> None:

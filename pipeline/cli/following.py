@@ -30,7 +30,7 @@ class Follower:
 
     def caught_up(self, log: Log, outcome: Outcome, progress: ProgressCall = silent) -> Outcome:
         """Wait until the tables hold what the log holds now; events from behind the horizon are applied."""
-        from pipeline.correlate import EVENTS, PARTITION
+        from pipeline.log.topics import EVENTS, PARTITION
 
         end = log.end(EVENTS, PARTITION)
         self._wait(log, end, progress)
@@ -59,7 +59,8 @@ class Follower:
         return found
 
     def _wait(self, log: Log, end: int, progress: ProgressCall) -> None:
-        from pipeline.correlate import EVENTS, GROUP, PARTITION
+        from pipeline.correlate import GROUP
+        from pipeline.log.topics import EVENTS, PARTITION
 
         moved_at, before = time.monotonic(), -1
         start = min(log.committed(GROUP, EVENTS, PARTITION), end)

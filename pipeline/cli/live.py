@@ -100,7 +100,7 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
     stop = threading.Event()
     started_at = datetime.now(UTC)
     actions = {
-        **actions_of(loop, step, parts.log, version=version(), started_at=started_at),
+        **actions_of(loop, step, version=version(), started_at=started_at),
         **upkeep_actions(loop, upkeep_of(parts, normalizer, unseal)),
     }
     with _stopped_by_signals(stop, loop), _served(parts, receiver, loop, actions, started_at) as check:

@@ -270,16 +270,16 @@ class Building:
 
     def _old_changes(self, before: int) -> dict[str, ChangeSummary]:
         """Changes that no deployment refers to and that nobody works on, from before a time."""
-        names = self._references.names
+        places = self._references.places
         groups_of_change = self._references.groups_of_change
         found: dict[str, ChangeSummary] = {}
         for key, entity in self._changes.items():
             if entity.newest_at >= before:
                 continue
             summary: ChangeSummary | None = entity.summary  # type: ignore[assignment]
-            if summary is None or summary.state == "open" or groups_of_change.get(key) or names.get(key):
+            if summary is None or summary.state == "open" or groups_of_change.get(key) or places(key):
                 continue
-            if not any(names.get(sha) for sha in summary.aliases):
+            if not any(places(sha) for sha in summary.aliases):
                 found[key] = summary
         return found
 

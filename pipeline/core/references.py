@@ -32,7 +32,7 @@ class References:
         #: what incidents have to hear of
         self.touched: list[Touched] = []
         #: a name -> lane and time of every report that refers to it
-        self.names: dict[str, set[tuple[LaneKey, int]]] = {}
+        self._names: dict[str, set[tuple[LaneKey, int]]] = {}
         self._lanes_of_branch: dict[tuple[str, str], set[LaneKey]] = {}
         self._newest_link: dict[tuple[str, str], int] = {}
         #: how far ahead of a deployment its own commit was merged, by clocks that disagree
@@ -40,7 +40,7 @@ class References:
 
     def places(self, name: str) -> Collection[tuple[LaneKey, int]]:
         """Lane and time of every report that refers to a name."""
-        return self.names.get(name, ())
+        return self._names.get(name, ())
 
     # -- reports and deployments ----------------------------------------------------------------
 
@@ -53,7 +53,7 @@ class References:
         self.touched_lanes[key] = None
         place = (key, report.live_at)
         for name in _names(report):
-            self.names.setdefault(name, set()).add(place)
+            self._names.setdefault(name, set()).add(place)
 
     def drop(self, report: Report) -> list[LaneKey]:
         """Take a report out; returns the lanes that it was in."""
@@ -62,18 +62,18 @@ class References:
             self.lanes[key].remove(report)
             self.touched_lanes[key] = None
             for name in _names(report):
-                self.names.get(name, set()).discard((key, at))
+                self._names.get(name, set()).discard((key, at))
             left.append(key)
         return left
 
     def forget(self, report: Report, key: LaneKey) -> None:
         """Leave no name of a report that its lane forgot."""
         for name in _names(report):
-            places = self.names.get(name)
+            places = self._names.get(name)
             if places is not None:
                 places.discard((key, report.live_at))
                 if not places:
-                    del self.names[name]
+                    del self._names[name]
 
     def link(self, group: Group) -> None:
         """Remember the branch on which a deployment's changes were looked for, and up to when."""
@@ -88,7 +88,7 @@ class References:
 
     def touch(self, name: str) -> None:
         """Look at the deployments again that refer to a name."""
-        for key, at in self.names.get(name, ()):
+        for key, at in self._names.get(name, ()):
             self.lanes[key].touch(at)
             self.touched_lanes[key] = None
 

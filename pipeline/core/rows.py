@@ -8,6 +8,8 @@ from operator import attrgetter, itemgetter
 from pipeline.core.facts import TABLES, Fact
 
 Key = tuple[object, ...]
+#: table, rows to write, keys to delete
+TableRows = tuple[str, list[Fact], list[Key]]
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[Fact], Key]:
@@ -49,7 +51,7 @@ class Rows:
         if written:
             written.pop(key, None)
 
-    def tables(self) -> Iterable[tuple[str, list[Fact], list[Key]]]:
+    def tables(self) -> Iterable[TableRows]:
         """Every table that something happened to, in the order in which tables are written."""
         for table in TABLES:
             written, deleted = self._written.get(table), self._deleted.get(table)

@@ -25,11 +25,11 @@ from pipeline.core.parameters import DAY, Parameters
 from pipeline.core.workspace import Workspace
 from pipeline.evaluate.scoring import Score, standing
 from pipeline.log.protocol import Log
-from pipeline.rebuild import EVENTS, columns_of, events_of
+from pipeline.log.topics import EVENTS, PARTITION, TRUTHS
+from pipeline.rebuild import columns_of, events_of
 from pipeline.sorting import by_own_time
 from pipeline.sources.truths import Truth, decode_truth
 
-TRUTHS = "truths"
 BATCH_EVENTS_MAX = 10_000
 #: rollbacks that say more about the infrastructure, or the rollback, than about a change
 NOT_A_CHANGE = {"wave": "part of a wave of rollbacks", "returned": "the version came back unchanged"}
@@ -61,7 +61,7 @@ class Verdicts:
 
 def read_truths(log: Log) -> dict[str, Truth]:
     """What is known to have caused incidents, by incident."""
-    truths = (decode_truth(value) for value in log.latest(TRUTHS, 0).values())
+    truths = (decode_truth(value) for value in log.latest(TRUTHS, PARTITION).values())
     return {truth.incident: truth for truth in truths}
 
 
@@ -71,7 +71,7 @@ def judge(
     """Fold a workspace's events once and judge each incident that has a known culprit."""
     truths, found = read_truths(log), Verdicts()
     workspace = Workspace(replace(parameters, model="intensity", hindsight=False))
-    end, done = log.end(EVENTS, 0), 0
+    end, done = log.end(EVENTS, PARTITION), 0
     with tempfile.TemporaryDirectory(prefix="aftermerge-evaluate-") as directory:
         ordered = by_own_time(events_of(log, codec, name, end), Path(directory))
         for batch, told in _up_to_incidents(ordered, truths):

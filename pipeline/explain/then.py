@@ -33,7 +33,8 @@ from pipeline.explain.known import (
     ends_with,
 )
 from pipeline.log.protocol import Log
-from pipeline.rebuild import EVENTS, columns_of, events_of
+from pipeline.log.topics import EVENTS, PARTITION
+from pipeline.rebuild import columns_of, events_of
 from pipeline.sorting import by_own_time
 
 FOLD_EVENTS = 20_000
@@ -70,7 +71,7 @@ class Then:
         since = start - parameters.retention - (LEARNING_WEEKS // 4) * WEEK
         workspace = Workspace(parameters)
         with tempfile.TemporaryDirectory(prefix="aftermerge-explain-") as directory:
-            known = received_by(events_of(log, codec, name, log.end(EVENTS, 0)), moment, since)
+            known = received_by(events_of(log, codec, name, log.end(EVENTS, PARTITION)), moment, since)
             ordered = by_own_time(known, Path(directory))
             while batch := list(islice(ordered, FOLD_EVENTS)):
                 workspace.fold(columns_of(batch), rebuilding=True)

@@ -23,9 +23,8 @@ from pipeline.store.columns import (
     TIMESTAMP,
     Block,
     events_to_arrow,
-    facts_to_arrow,
+    fact_blocks,
     is_time,
-    keys_to_arrow,
 )
 from pipeline.store.connection import Connection, ask, connect
 from pipeline.store.errors import InvalidQuery, MigrationRefused, StoreHeld, StoreUnavailable, translated
@@ -177,9 +176,7 @@ class Store:
         is a mistake of the caller. When this returns, all of it survives a crash; when it raises,
         a part may have been written, and the same call made again completes it.
         """
-        for block in keys_to_arrow(table, workspace, version, deleted):
-            self.insert_block(table, block)
-        for block in facts_to_arrow(table, workspace, version, rows):
+        for block in fact_blocks(table, workspace, version, rows, deleted):
             self.insert_block(table, block)
 
     def insert_events(self, record: str, workspace: str, batch: pa.RecordBatch) -> None:

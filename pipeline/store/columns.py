@@ -63,6 +63,14 @@ def schema_of(struct: type[msgspec.Struct]) -> pa.Schema:
     return pa.schema([(name, arrow_type(name, hints[name])) for name in struct.__struct_fields__])
 
 
+def fact_blocks(
+    table: str, workspace: str, version: int, rows: Sequence[Fact], deleted: Sequence[tuple[object, ...]] = ()
+) -> Iterator[pa.Table]:
+    """Deletions, then rows, of one table: blocks ready to insert."""
+    yield from keys_to_arrow(table, workspace, version, deleted)
+    yield from facts_to_arrow(table, workspace, version, rows)
+
+
 def facts_to_arrow(
     table: str, workspace: str, version: int, rows: Sequence[Fact], is_deleted: bool = False
 ) -> Iterator[pa.Table]:

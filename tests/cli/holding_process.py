@@ -52,7 +52,7 @@ def hold(directory: Path, *ticking: str) -> None:
             now=machine_clock,
         )
         started_at = datetime.now(UTC)
-        actions = actions_of(loop, step, parts.log, version=version(), started_at=started_at)
+        actions = actions_of(loop, step, version=version(), started_at=started_at)
         answers = Answers.of(parts.store)
         endpoint = ClickHouseHttp(answers, {TOKEN: "admin"}.get)
         reading = Server(Starlette(routes=endpoint.routes()))

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from pipeline.normalize import UNUSED, Unused
+from pipeline.log.topics import UNUSED
+from pipeline.normalize import Unused
 from pipeline.sources.github.kinds import KINDS
 from tests.live.deliveries import BEGUN, instant, key, pull_request, sha
 from tests.live.process import Up, eventually, up

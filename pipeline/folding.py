@@ -1,0 +1,138 @@
+"""Decode -> fold -> derive: from a batch of records to all that it leaves behind, written by nobody yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipeline.codec import Codec, Columns
+from pipeline.core.parameters import Parameters
+from pipeline.core.rows import TableRows
+from pipeline.core.workspace import Column, Workspace
+from pipeline.dead_letters import as_record
+from pipeline.log.protocol import Log, NewRecord, Record
+from pipeline.poison import letter_of, unfoldable
+from pipeline.state import State
+
+
+@dataclass
+class Batch:
+    """Everything that one batch leaves behind, on its way to store and log.
+
+    ``end`` is the offset behind it; ``columns`` are its events as told and ``facts`` the rows (with their
+    version) that follow from them, by workspace; ``state`` and ``letters`` are records for the log.
+    """
+
+    end: int
+    read: int = 0
+    folded: int = 0
+    parked: int = 0
+    columns: list[tuple[str, list[Columns]]] = field(default_factory=list)
+    facts: list[tuple[str, int, list[TableRows]]] = field(default_factory=list)
+    state: list[NewRecord] = field(default_factory=list)
+    letters: list[NewRecord] = field(default_factory=list)
+
+
+class Folding:
+    """The workspaces of one partition of ``events``, as far as they were folded."""
+
+    def __init__(self, log: Log, codec: Codec, parameters: Parameters) -> None:
+        self._log = log
+        self._codec = codec
+        self._parameters = parameters
+        self.state = State(log)
+        self._workspaces: dict[str, Workspace] = {}
+        self._behind: dict[str, int] = {}
+        #: offsets of events that can't be folded
+        self.skipped = unfoldable(log)
+
+    def fold(self, records: list[Record], end: int) -> Batch:
+        """Fold a batch and derive its rows; what can't be read becomes letters, what is unknown is parked."""
+        batch = Batch(end)
+        if self.skipped:
+            records = [record for record in records if record.offset not in self.skipped]
+        for name, places in _by_workspace(records).items():
+            workspace = self._open(name)
+            decoded = self._codec.decode([records[place].value for place in places])
+            for failure in decoded.failures:
+                batch.letters.append(as_record(letter_of(records[places[failure.position]], failure.reason)))
+            for position in decoded.unknown:
+                record = records[places[position]]
+                batch.state.append(self.state.park(name, record.offset, record.value))
+            columns: list[Column] = [
+                ([places[position] for position in column.positions.tolist()], column.events())
+                for column in decoded.columns
+            ]
+            batch.folded += workspace.fold(columns)
+            batch.parked += len(decoded.unknown)
+            self._leave(batch, name, decoded.columns, self.state.epoch(name).version(end))
+        batch.read = len(records)
+        return batch
+
+    def refold(self, name: str, offset: int) -> Batch | None:
+        """Fold what an older version parked because it did not know the record type.
+
+        ``offset`` is where the events were committed; None when none of it is known now, too.
+        """
+        parked = self.state.parked(name)
+        offsets = sorted(parked)
+        decoded = self._codec.decode([parked[at] for at in offsets])
+        if not decoded.columns:
+            return None
+        batch = Batch(offset)
+        batch.folded = self._open(name).fold(
+            [
+                ([offsets[position] for position in column.positions.tolist()], column.events())
+                for column in decoded.columns
+            ]
+        )
+        left = set(decoded.unknown)
+        batch.state += [self.state.unpark(name, at) for place, at in enumerate(offsets) if place not in left]
+        self._leave(batch, name, decoded.columns, self.state.epoch(name).version(offset, refolded=True))
+        return batch
+
+    def _leave(self, batch: Batch, name: str, columns: list[Columns], version: int) -> None:
+        """What a workspace leaves behind after it was folded."""
+        workspace = self._workspaces[name]
+        rows = workspace.derive()
+        batch.columns.append((name, columns))
+        batch.facts.append((name, version, list(rows.tables())))
+        batch.state.extend(self.state.records(name, workspace.snapshot()))
+
+    def behind_horizon(self, name: str = "") -> int:
+        """How many events since it was opened here were too old, of one workspace or of all.
+
+        A rebuild applies them.
+        """
+        names = [name] if name else list(self._workspaces)
+        opened = [(self._workspaces[one], self._behind[one]) for one in names if one in self._workspaces]
+        return sum(workspace.clock.behind_horizon - before for workspace, before in opened)
+
+    def close(self, name: str) -> None:
+        """Let go of a workspace that others replace."""
+        self._workspaces.pop(name, None)
+        self._behind.pop(name, None)
+
+    def forget(self) -> None:
+        """Let go of what was folded and not written: the next batch begins with what was committed."""
+        self._workspaces.clear()
+        self._behind.clear()
+        self.state = State(self._log)
+
+    def _open(self, name: str) -> Workspace:
+        workspace = self._workspaces.get(name)
+        if workspace is None:
+            workspace = Workspace.restore(self._parameters, self.state.load(name, self._parameters))
+            self._workspaces[name] = workspace
+            self._behind[name] = workspace.clock.behind_horizon
+        return workspace
+
+
+def _by_workspace(records: list[Record]) -> dict[str, list[int]]:
+    """Positions of the records of each workspace, in order."""
+    first = records[0].key if records else b""
+    if records and all(record.key == first for record in records):
+        return {first.decode(): list(range(len(records)))}
+    places: dict[str, list[int]] = {}
+    for position, record in enumerate(records):
+        places.setdefault(record.key.decode(errors="replace"), []).append(position)
+    return places
