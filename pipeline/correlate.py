@@ -7,6 +7,7 @@ log. A crash in between repeats exactly that batch, and repeating changes nothin
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ BATCHES_MIN = 4
 BATCH_EVENTS_MIN = 8_000
 #: the garbage collector, which is held off meanwhile, runs once in this many batches
 COLLECTED_AFTER_BATCHES = 16
+#: the writer waits for the interpreter dozens of times a batch, each time for as long as this
+HANDOVER_SECONDS = 0.001
 #: so many events in one run that can't be folded are no accident
 UNFOLDABLE_MAX = 1_000
 
@@ -85,7 +88,7 @@ class Correlator:
         """
         summary = self.prepare(progress)
         # what is folded is held for long and in no circles: searching it for garbage costs a fifth
-        with collector_held_off():
+        with collector_held_off(), _quick_handover():
             self.catch_up(summary, progress)
         summary.behind_horizon = self._folding.behind_horizon()
         return summary
@@ -219,3 +222,14 @@ class Correlator:
             )
             folding.state.replace(name, found.workspace.whole_snapshot(), epoch, GROUP, end)
         return Summary(read=found.read, folded=found.folded, rows=found.rows, rebuilt=True)
+
+
+@contextmanager
+def _quick_handover() -> Iterator[None]:
+    """Two threads are busy: let the one that wants the interpreter have it soon."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(HANDOVER_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
