@@ -9,8 +9,8 @@ import click
 
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.frame import examples, shared_options
+from pipeline.sources.ci_jobs import read_ci_job
 from pipeline.sources.deploy_tag import DeployTag, WrongTag, home_of
-from pipeline.sources.surroundings import read_surroundings
 
 FORMATS = ("labels", "annotations", "otel", "json", "all")
 SHORT_SHA_DIGITS = 12
@@ -75,7 +75,7 @@ def tag(
 
 def _found(service: str) -> DeployTag:
     """What the job's environment says, else the clone in the working directory."""
-    around = read_surroundings(os.environ)
+    around = read_ci_job(os.environ)
     if around.ci:
         sha = around.sha.value
         return DeployTag(

@@ -28,10 +28,7 @@ _decoder = msgspec.json.Decoder(_Notification)
 
 def parse(delivery: Delivery, reader: Reader) -> Reading:
     """The incidents and burns that a notification begins or ends."""
-    try:
-        notification = decoded(_decoder, delivery.body)
-    except RecursionError:
-        raise InvalidEvent("the JSON is nested too deeply") from None
+    notification = decoded(_decoder, delivery.body)
     if notification.org_id is not msgspec.UNSET:
         raise InvalidEvent("orgId: this is Grafana's own notification: send it to the source `grafana`")
     if notification.version != FORMAT_VERSION:

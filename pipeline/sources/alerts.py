@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -25,8 +24,8 @@ from pipeline.core.events import (
     IncidentResolved,
     InvalidEvent,
 )
-from pipeline.sources.deliveries import Delivery, Reading, decoded, envelope
-from pipeline.sources.times import MICROSECONDS, instant, micros
+from pipeline.sources.deliveries import Delivery, Reading, decoded, envelope, nothing_read
+from pipeline.sources.times import MICROSECONDS, AwareTime, instant, micros
 
 #: labels, by preference: the first that is there and not empty counts
 SERVICE_LABELS = (
@@ -89,16 +88,14 @@ _LENGTH = re.compile(r"([0-9]{1,9})(ms|[smhdwy])")
 _LENGTHS = re.compile(rf"(?:{_LENGTH.pattern})+")
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-
 
 class Alert(msgspec.Struct, frozen=True, rename="camel"):
     """One alert of a notification; ``values`` is Grafana's."""
 
     status: Literal["firing", "resolved"]
     fingerprint: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    starts_at: _Instant
-    ends_at: _Instant | None = None
+    starts_at: AwareTime
+    ends_at: AwareTime | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     values: dict[str, float | None] | None = None
@@ -144,7 +141,7 @@ def read_alerts(
         except InvalidEvent as error:
             refused.append(f"alerts[{place}]: {error}")
     if refused and not events and not passed_over:
-        raise InvalidEvent(refused[0] if len(refused) == 1 else f"{refused[0]} (and {len(refused) - 1} more)")
+        raise nothing_read(refused)
     unused = list(passed_over)
     if truncated:
         unused.append(f"truncatedAlerts {truncated}")

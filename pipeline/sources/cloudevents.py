@@ -14,10 +14,8 @@ received at its own time; whoever receives it live puts his own time in.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -25,23 +23,19 @@ from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
 from pipeline.core.vocabulary import CDEVENTS_VERSION, type_of, word_of
 from pipeline.sources.cdevents import FOREIGN, Heard, Subject, UnusedEvent, content_of, unused_word
 from pipeline.sources.lines import LINE_BYTES_MAX
-from pipeline.sources.times import micros, rfc3339
+from pipeline.sources.person_fields import PERSON_FIELDS, PERSON_LISTS, PersonToken, owner_of, token_of
+from pipeline.sources.times import AwareTime, micros, rfc3339
 
 PARSER_VERSION = 1
-DEFAULT_WORKSPACE = "default"
-PersonToken = Callable[[str], str]
+T = TypeVar("T")
 
 _INT64_MAX = 2**63 - 1
 _INTEGER_CHARACTERS_MAX = 20
-_TOKEN = re.compile(r"p:[0-9a-f]{16}")
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 _Integer = Annotated[int, msgspec.Meta(ge=-_INT64_MAX - 1, le=_INT64_MAX)]
 #: how a struct's annotations are checked at the edge
 _EDGE_TYPES: dict[Any, Any] = {int: _Integer, int | None: _Integer | None}
 _ENVELOPE = Event.__struct_fields__
-_PERSONS = frozenset({"author", "merged_by", "reviewer", "actor", "by"})
-_PERSON_LISTS = frozenset({"responders"})
 
 
 class _Envelope(msgspec.Struct):
@@ -50,11 +44,11 @@ class _Envelope(msgspec.Struct):
     source: _Text
     type: str
     subject: _Text
-    time: _Instant
+    time: AwareTime
     data: msgspec.Raw
     datacontenttype: str = "application/json"
     workspace: str = ""
-    recordedtime: _Instant | None = None
+    recordedtime: AwareTime | None = None
     imported: bool | None = None
     retracted: bool = False
     sourceversion: _Integer | str = 0
@@ -87,7 +81,7 @@ def _form(struct: type[Event]) -> _Form:
     }
     members: list[tuple[str, Any, Any]] = []
     for info in infos:
-        kind = (_Instant | None) if info.name.endswith("_at") else _EDGE_TYPES.get(info.type, info.type)
+        kind = (AwareTime | None) if info.name.endswith("_at") else _EDGE_TYPES.get(info.type, info.type)
         members.append((info.name, kind, defaults[info.name]))
     fields = msgspec.defstruct(f"{struct.__name__}Fields", members, forbid_unknown_fields=True)
     custom = msgspec.defstruct("Custom", [("aftermerge", fields | None, None)])
@@ -98,8 +92,8 @@ def _form(struct: type[Event]) -> _Form:
         struct=struct,
         decoder=msgspec.json.Decoder(data),
         times=tuple((place, name) for place, name in enumerate(names) if name.endswith("_at")),
-        persons=tuple(place for place, name in enumerate(names) if name in _PERSONS),
-        person_lists=tuple(place for place, name in enumerate(names) if name in _PERSON_LISTS),
+        persons=tuple(place for place, name in enumerate(names) if name in PERSON_FIELDS),
+        person_lists=tuple(place for place, name in enumerate(names) if name in PERSON_LISTS),
         owners=names.index("owners") if "owners" in names else None,
         defaults=defaults,
     )
@@ -111,26 +105,16 @@ _foreign_decoder = msgspec.json.Decoder(_ForeignData)
 _encode = msgspec.json.Encoder().encode
 
 
-def parse(line: bytes, *, person_token: PersonToken) -> list[Event]:
-    """The events that one line tells (today always one).
-
-    Raises ``InvalidEvent`` with a reason that names the field. Persons that are no tokens yet become
-    tokens. Whether a time lies in the future is for the step that appends to judge.
-    """
-    return [parse_line(line, person_token=person_token)[1]]
-
-
 def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
     """The workspace that a line names (``""`` if none) and its event.
 
-    Raises as ``parse`` does; ``UnusedEvent`` for what is a good CDEvent that nothing is made of.
+    Raises ``InvalidEvent`` with a reason that names the field; ``UnusedEvent`` for what is a good CDEvent
+    that nothing is made of. Persons that are no tokens yet become tokens. Whether a time lies in the future
+    is for the step that appends to judge.
     """
     if len(line) > LINE_BYTES_MAX:
         raise InvalidEvent(f"the line is longer than {LINE_BYTES_MAX} bytes")
-    try:
-        envelope = _envelope_decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidEvent(_reason(error, "event")) from None
+    envelope = _decoded(_envelope_decoder, line, "event")
     if envelope.specversion != "1.0":
         raise InvalidEvent(f"specversion: {envelope.specversion[:20]!r}, this reads CloudEvents '1.0'")
     if not envelope.datacontenttype.partition(";")[0].endswith("json"):
@@ -142,10 +126,7 @@ def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
             raise UnusedEvent(unused) from None
         raise
     form = _FORMS[word.record]
-    try:
-        custom = form.decoder.decode(envelope.data).customData
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidEvent(_reason(error, "data")) from None
+    custom = _decoded(form.decoder, envelope.data, "data").customData
     fields = getattr(custom, "aftermerge", None)
     if fields is None:
         return envelope.workspace, _foreign(envelope, form)
@@ -154,16 +135,16 @@ def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
         if values[place] is not None:
             values[place] = micros(values[place], f"data.customData.aftermerge.{name}")
     for place in form.persons:
-        values[place] = _token(values[place], person_token)
+        values[place] = token_of(values[place], person_token)
     for place in form.person_lists:
-        values[place] = [_token(person, person_token) for person in values[place]]
+        values[place] = [token_of(person, person_token) for person in values[place]]
     if form.owners is not None and values[form.owners]:
-        values[form.owners] = [_owner(owner, person_token) for owner in values[form.owners]]
+        values[form.owners] = [owner_of(owner, person_token) for owner in values[form.owners]]
     return envelope.workspace, form.struct(*_head(envelope), envelope.subject, *values)
 
 
 def render(event: Event, workspace: str) -> bytes:
-    """One event as one line, without the line's end; ``parse`` gives the same event back."""
+    """One event as one line, without the line's end; ``parse_line`` gives the same event back."""
     record = RECORD_OF[type(event)]
     values = msgspec.structs.astuple(event)[len(_ENVELOPE) :]
     key, name = values[0], type_of(event)
@@ -234,27 +215,13 @@ def _foreign(envelope: _Envelope, form: _Form) -> Event:
         raise InvalidEvent(
             f"data.customData.aftermerge: missing, and {envelope.type!r} says nothing without it"
         )
-    try:
-        subject = _foreign_decoder.decode(envelope.data).subject
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidEvent(_reason(error, "data")) from None
+    subject = _decoded(_foreign_decoder, envelope.data, "data").subject
     if not subject.id:
         raise InvalidEvent("data.subject.id: empty")
     head = _head(envelope)
     told = read(Heard(word, envelope.source, head[2], subject))
     values = {**form.defaults, **told.fields}
     return form.struct(told.id, *head[1:6], PARSER_VERSION, *head[7:], told.key, *values.values())
-
-
-def _token(person: str, person_token: PersonToken) -> str:
-    return person if not person or _TOKEN.fullmatch(person) else person_token(person)
-
-
-def _owner(owner: str, person_token: PersonToken) -> str:
-    """A CODEOWNERS entry: ``@acme/team`` stays, a person's ``@login`` or address becomes a token."""
-    if "@" not in owner or (owner.startswith("@") and "/" in owner):
-        return owner
-    return person_token(owner.removeprefix("@"))
 
 
 def _integer(value: int | str) -> int:
@@ -266,6 +233,16 @@ def _integer(value: int | str) -> int:
         return 0
     number = int(value)
     return number if -_INT64_MAX - 1 <= number <= _INT64_MAX else 0
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], told: bytes | msgspec.Raw, root: str) -> T:
+    """A part of a line as a struct; raises ``InvalidEvent`` with the field's place below ``root``."""
+    try:
+        return decoder.decode(told)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidEvent(_reason(error, root)) from None
+    except RecursionError:
+        raise InvalidEvent(f"{root}: the JSON is nested too deeply") from None
 
 
 def _reason(error: Exception, root: str) -> str:

@@ -18,7 +18,7 @@ from pipeline.core.events import ClockTicked, Event, InvalidEvent, VerdictGiven
 from pipeline.core.vocabulary import word_of
 from pipeline.sources.cdevents import unused_word
 from pipeline.sources.cloudevents import parse_line
-from pipeline.sources.deliveries import Delivery, Reader, Reading, decoded
+from pipeline.sources.deliveries import Delivery, Reader, Reading, decoded, nothing_read
 from pipeline.sources.lines import LINE_BYTES_MAX
 
 PARSER_VERSION = 1
@@ -64,10 +64,7 @@ def parse(delivery: Delivery, reader: Reader) -> Reading:
     Of a batch the good events are kept, and the reasons of the others are told; raises
     ``InvalidEvent`` when none is good.
     """
-    try:
-        return _reading(delivery, reader, _events_in(delivery))
-    except RecursionError:
-        raise InvalidEvent("the JSON is nested too deeply") from None
+    return _reading(delivery, reader, _events_in(delivery))
 
 
 def _events_in(delivery: Delivery) -> list[tuple[str, bytes]]:
@@ -141,10 +138,8 @@ def _reading(delivery: Delivery, reader: Reader, told: list[tuple[str, bytes]]) 
                 events.append(_event(delivery, reader, event))
         except InvalidEvent as error:
             refused.append(f"{place}{error}")
-        except RecursionError:
-            refused.append(f"{place}the JSON is nested too deeply")
     if refused and not events and not unused:
-        raise InvalidEvent(refused[0] if len(refused) == 1 else f"{refused[0]} (and {len(refused) - 1} more)")
+        raise nothing_read(refused)
     if not told:
         unused["empty batch"] = None
     return Reading(events, ", ".join(unused), refused)

@@ -15,7 +15,6 @@ import msgspec
 from pipeline.core.events import Event, InvalidEvent
 from pipeline.sources.texts import Patterns
 
-DELIVERY_BYTES_MAX = 26 * 1024 * 1024
 _SHOWN_CHARACTERS_MAX = 200
 
 T = TypeVar("T")
@@ -73,7 +72,12 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidEvent(str(error)[:_SHOWN_CHARACTERS_MAX]) from None
     except RecursionError:
-        raise InvalidEvent("nested too deeply") from None
+        raise InvalidEvent("the JSON is nested too deeply") from None
+
+
+def nothing_read(refused: Sequence[str]) -> InvalidEvent:
+    """The error of a delivery of which no part could be read: the first reason, and how many more."""
+    return InvalidEvent(refused[0] if len(refused) == 1 else f"{refused[0]} (and {len(refused) - 1} more)")
 
 
 def envelope(

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.core.events import InvalidEvent
 from pipeline.sources.alerts import Teller, read_alerts
 from pipeline.sources.deliveries import Delivery, Reader, Reading, decoded
 
@@ -33,10 +32,7 @@ _decoder = msgspec.json.Decoder(_Notification)
 
 def parse(delivery: Delivery, reader: Reader) -> Reading:
     """The incidents and burns that a notification begins or ends."""
-    try:
-        notification = decoded(_decoder, delivery.body)
-    except RecursionError:
-        raise InvalidEvent("the JSON is nested too deeply") from None
+    notification = decoded(_decoder, delivery.body)
     return read_alerts(
         delivery,
         notification.alerts,

@@ -10,11 +10,10 @@ import msgspec
 
 from pipeline.core.events import InvalidEvent
 from pipeline.sources.lines import LINE_BYTES_MAX
-from pipeline.sources.times import micros
+from pipeline.sources.times import AwareTime, micros
 
 PARSER_VERSION = 1
 
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _Name = Annotated[str, msgspec.Meta(min_length=1)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
@@ -24,9 +23,9 @@ class Change(msgspec.Struct):
 
     repo: _Name
     sha: _Name
-    merged_at: _Instant
+    merged_at: AwareTime
     number: _Count | None = None
-    opened_at: _Instant | None = None
+    opened_at: AwareTime | None = None
     author: str = ""
     title: str = ""
     additions: _Count | None = None
@@ -41,7 +40,7 @@ class Deployment(msgspec.Struct):
 
     repo: _Name
     sha: _Name
-    at: _Instant
+    at: AwareTime
     tag: str = ""
     back: bool = False
 
@@ -51,10 +50,10 @@ class Revert(msgspec.Struct):
 
     repo: _Name
     sha: _Name
-    merged_at: _Instant
+    merged_at: AwareTime
     reverts_sha: _Name
     number: _Count | None = None
-    opened_at: _Instant | None = None
+    opened_at: AwareTime | None = None
     dirs: list[str] = []
     reverts_number: _Count | None = None
     also: list[str] = []
@@ -67,7 +66,7 @@ class Rollback(msgspec.Struct):
     """Production went back to an older version; ``next`` = what went out after that."""
 
     repo: _Name
-    at: _Instant
+    at: AwareTime
     from_sha: _Name
     next: str = ""
     apps_within_30m: _Count = 1
@@ -79,15 +78,15 @@ class Request(msgspec.Struct):
 
     repo: _Name
     number: _Count
-    at: _Instant
+    at: AwareTime
     state: str
     author: str = ""
     title: str = ""
     labels: list[str] = []
     base: str = ""
     head: str | None = None
-    merged_at: _Instant | None = None
-    closed_at: _Instant | None = None
+    merged_at: AwareTime | None = None
+    closed_at: AwareTime | None = None
     merged_by: str | None = None
     sha: str | None = None
     additions: _Count | None = None
@@ -101,7 +100,7 @@ class Review(msgspec.Struct):
     repo: _Name
     number: _Count
     id: _Name
-    at: _Instant
+    at: AwareTime
     author: str = ""
     state: str = ""
     commit: str = ""
@@ -113,7 +112,7 @@ class Comment(msgspec.Struct):
 
     repo: _Name
     number: _Count
-    at: _Instant
+    at: AwareTime
 
 
 Record: TypeAlias = Change | Deployment | Revert | Rollback | Request | Review | Comment
@@ -158,6 +157,8 @@ def read_record(line: bytes) -> Record:
         record: Record = decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidEvent(f"{kind}: {error}") from None
+    except RecursionError:
+        raise InvalidEvent(f"{kind}: the JSON is nested too deeply") from None
     for field in record.__struct_fields__:
         if isinstance(value := getattr(record, field), datetime):
             micros(value, f"{kind}.{field}")

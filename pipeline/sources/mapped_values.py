@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,7 +21,7 @@ from pipeline.sources.expressions import (
     brief,
     expression,
 )
-from pipeline.sources.times import MICROSECONDS, TIME_MAX, TIME_MIN, micros
+from pipeline.sources.times import MICROSECONDS, TIME_MAX, TIME_MIN, AwareTime, micros
 
 TEXT_CHARACTERS_MAX = 20_000
 LIST_ITEMS_MAX = 10_000
@@ -46,7 +45,6 @@ _WHOLE = re.compile(r"-?[0-9]{1,19}")
 _DECIMAL = re.compile(r"-?[0-9]{1,19}(?:\.[0-9]{1,19})?")
 _TEXT_PARTS = re.compile(r"(\{\{|\}\}|\{[^{}]*\})")
 _FLAGS = {"true": True, "false": False}
-_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def value(told: object, kind: Kind, where: str) -> Value:
@@ -189,7 +187,7 @@ def _instant(found: Any) -> int:
         return found
     if isinstance(found, str):
         try:
-            return micros(msgspec.convert(found, _Instant), "time")
+            return micros(msgspec.convert(found, AwareTime), "time")
         except msgspec.ValidationError:
             pass
     raise InvalidEvent(
@@ -216,7 +214,7 @@ def _whole(found: Any) -> int:
     return found
 
 
-def _number(found: Any) -> float:
+def _number(found: Any) -> int | float:
     if isinstance(found, str) and _DECIMAL.fullmatch(found):
         found = float(found)
     if isinstance(found, bool) or not isinstance(found, int | float) or not abs(found) <= _INT64_MAX:
@@ -224,12 +222,16 @@ def _number(found: Any) -> float:
     return found
 
 
+def _rounded(found: Any) -> float:
+    return float(_number(found))
+
+
 _FITS: dict[Kind, Callable[[Any], Any]] = {
     "text": text_of,
     "texts": _texts,
     "whole number": _whole,
     "version": _whole,
-    "number": _number,
+    "number": _rounded,
     "flag": _flag,
     "time": _instant,
 }

@@ -16,9 +16,10 @@ import msgspec
 import yaml
 
 from pipeline.core.events import RECORDS, Event, InvalidEvent
-from pipeline.sources.deliveries import Delivery, Reader, Reading, envelope
+from pipeline.sources.deliveries import Delivery, Reader, Reading, decoded, envelope, nothing_read
 from pipeline.sources.expressions import Context, MappingError, Value, expression, near
 from pipeline.sources.mapped_values import KINDS, Kind, value
+from pipeline.sources.person_fields import PERSON_FIELDS, PERSON_LISTS, PersonToken, owner_of, token_of
 
 PARSER_VERSION = 1
 MAPPING_BYTES_MAX = 256 * 1024
@@ -28,16 +29,13 @@ EVENTS_MAX = 10_000
 
 #: records that a mapping may make: only the receiver itself tells the time
 MAPPABLE = {name: struct for name, struct in RECORDS.items() if name != "clock_ticked"}
-#: fields that name persons, whose names become tokens; and lists of them
-PERSON_FIELDS = frozenset({"author", "merged_by", "reviewer", "actor", "by"})
-PERSON_LISTS = frozenset({"responders"})
 
-_TOKEN = re.compile(r"p:[0-9a-f]{16}")
 _RULE_KEYS = frozenset({"name", "when", "for_each", "event", "id", "time", "version", "fields"})
 _FILE_KEYS = frozenset({"source", "revision", "rules"})
 REVISION_MAX = 1_000_000
 _ENVELOPE = frozenset(Event.__struct_fields__)
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+_body = msgspec.json.Decoder()
 
 
 class Rule(NamedTuple):
@@ -104,13 +102,7 @@ def parse(delivery: Delivery, reader: Reader) -> Reading:
     mapping = reader.mappings.get(delivery.source)
     if not isinstance(mapping, Mapping):
         raise InvalidEvent(f"no mapping is loaded for the source {delivery.source[:80]!r}")
-    try:
-        body = msgspec.json.decode(delivery.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidEvent(str(error)) from None
-    except RecursionError:
-        raise InvalidEvent("the JSON is nested too deeply") from None
-    document = {"body": body, "headers": dict(delivery.headers)}
+    document = {"body": decoded(_body, delivery.body), "headers": dict(delivery.headers)}
     events: list[Event] = []
     refused: list[str] = []
     for rule in mapping.rules:
@@ -126,7 +118,7 @@ def parse(delivery: Delivery, reader: Reader) -> Reading:
         except InvalidEvent as error:
             refused.append(f"{mapping.name}: {rule.name}: {error}")
     if refused and not events:
-        raise InvalidEvent(refused[0] if len(refused) == 1 else f"{refused[0]} (and {len(refused) - 1} more)")
+        raise nothing_read(refused)
     return Reading(events, "" if events else "no rule matches", refused)
 
 
@@ -224,7 +216,7 @@ def _holds(found: Any) -> bool:
 
 
 def _event(
-    rule: Rule, context: Context, delivery: Delivery, mapping: Mapping, person_token: Callable[[str], str]
+    rule: Rule, context: Context, delivery: Delivery, mapping: Mapping, person_token: PersonToken
 ) -> Event:
     fields: dict[str, Any] = {}
     for name, how in rule.fields.items():
@@ -232,11 +224,11 @@ def _event(
         if found is None:
             continue
         if name in PERSON_FIELDS:
-            found = _person(found, person_token)
+            found = token_of(found.removeprefix("@"), person_token)
         elif name in PERSON_LISTS:
-            found = [_person(person, person_token) for person in found]
+            found = [token_of(person.removeprefix("@"), person_token) for person in found]
         elif name == "owners":
-            found = [_owner(owner, person_token) for owner in found]
+            found = [owner_of(owner, person_token) for owner in found]
         fields[name] = found
     if not fields.get(rule.struct.key_field):
         raise InvalidEvent(f"fields.{rule.struct.key_field}: nothing found, and it is the event's key")
@@ -263,14 +255,3 @@ def _found(how: Value, context: Context, where: str) -> Any:
         return how(context)
     except InvalidEvent as error:
         raise InvalidEvent(f"{where}: {error}") from None
-
-
-def _person(name: str, person_token: Callable[[str], str]) -> str:
-    return name if not name or _TOKEN.fullmatch(name) else person_token(name.removeprefix("@"))
-
-
-def _owner(owner: str, person_token: Callable[[str], str]) -> str:
-    """An entry of CODEOWNERS: a person's ``@login`` or address becomes a token, a team stays."""
-    if "@" not in owner or (owner.startswith("@") and "/" in owner):
-        return owner
-    return _person(owner, person_token)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-TEXT_CHARACTERS_MAX = 20_000
-REFERENCES_MAX = 20
+from pipeline.sources.texts import REFERENCES_MAX, TEXT_CHARACTERS_MAX
 
 _NAME = r"[\w.+-]{1,100}(?:/[\w.+-]{1,100}){1,10}"
 _REFERENCE = (

@@ -9,7 +9,6 @@ PagerDuty's id of them, since the payload names no login.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -18,7 +17,7 @@ from msgspec import Meta
 from pipeline.core import events as e
 from pipeline.sources.deliveries import Delivery, Reader, Reading, decoded, envelope
 from pipeline.sources.mentions import causes, mentions, postmortem
-from pipeline.sources.times import MICROSECONDS, instant, micros
+from pipeline.sources.times import MICROSECONDS, AwareTime, instant, micros
 
 #: raise it whenever the events of one and the same payload become others
 PARSER_VERSION = 1
@@ -61,7 +60,6 @@ _DECLINED = "declined"
 
 _Id = Annotated[str, Meta(pattern=r"^[\w-]{1,64}\Z")]
 _Short = Annotated[str, Meta(max_length=1_024)]
-_Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class _Struct(msgspec.Struct, frozen=True, gc=False):
@@ -83,7 +81,7 @@ class _Priority(_Struct, frozen=True):
 
 class _Event(_Struct, frozen=True, kw_only=True):
     event_type: _Short
-    occurred_at: _Instant
+    occurred_at: AwareTime
     agent: msgspec.Raw = msgspec.Raw(b"null")
     data: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -94,7 +92,7 @@ class _Posted(_Struct, frozen=True):
 
 class _Incident(_Struct, frozen=True, kw_only=True):
     id: _Id
-    created_at: _Instant
+    created_at: AwareTime
     title: str | None = None
     html_url: _Short | None = None
     incident_key: _Short | None = None

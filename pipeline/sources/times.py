@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
 
 from pipeline.core.events import InvalidEvent
+
+#: a time as RFC 3339 writes it, which says how far from UTC it is
+AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 MICROSECONDS = 1_000_000
 _DAY_MICROSECONDS = 86_400 * MICROSECONDS

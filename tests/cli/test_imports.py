@@ -117,15 +117,17 @@ def test_bad_lines_are_kept_apart_with_reason_and_place(tmp_path: Path) -> None:
     unknown = render(world()[0], "default").replace(
         b"dev.cdevents.change.merged.0.3.0", b"dev.acme.lunch.1.0.0"
     )
-    file = written(tmp_path / "in.jsonl", world(), b"{not json", unknown)
+    deep = b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    file = written(tmp_path / "in.jsonl", world(), b"{not json", unknown, deep)
     result = run(tmp_path / "data", "replay", file, "--format", "json")
     assert result.exit_code == Exit.PARTLY
-    assert counts(result)["dead letters"] == 2
+    assert counts(result)["dead letters"] == 3
     assert counts(result)["events appended"] == len(world())
     query = "SELECT place, reason, bytes FROM dead_letters FINAL ORDER BY offset"
     letters = json.loads(run(tmp_path / "data", "sql", query, "--format", "json").stdout)
-    assert [letter["place"] for letter in letters] == [f"{file}:4", f"{file}:5"]
+    assert [letter["place"] for letter in letters] == [f"{file}:{line}" for line in (4, 5, 6)]
     assert "lunch" in letters[1]["reason"]
+    assert "nested too deeply" in letters[2]["reason"]
     assert letters[0]["bytes"] == "{not json"
     doctor = run(tmp_path / "data", "doctor")
     assert doctor.exit_code == Exit.PARTLY

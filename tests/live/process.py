@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import http.client
 import json
 import os
 import re
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from copy import copy
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +22,7 @@ import pytest
 from pipeline import running
 from pipeline.log.protocol import Log
 from pipeline.log.served import ServedLog
+from tests.answers import Answer, ask
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of these tests alone"
@@ -30,23 +30,10 @@ TOKEN = "a-token-of-these-tests-alone"
 READY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 60
 WAIT_SECONDS_MAX = 60
-ASK_SECONDS_MAX = 30
 POLL_SECONDS = 0.05
 SENT_MAX = 100_000
 
 Found = TypeVar("Found")
-
-
-class Answer(NamedTuple):
-    """What came back; header names in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 def eventually(look: Callable[[], Found], why: str, seconds: float = WAIT_SECONDS_MAX) -> Found:
@@ -121,12 +108,7 @@ class Up:
     def ask(
         self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, base: str = ""
     ) -> Answer:
-        place = urlsplit(base or self.receiver).netloc
-        with closing(http.client.HTTPConnection(place, timeout=ASK_SECONDS_MAX)) as connection:
-            connection.request("GET" if body is None else "POST", path, body, dict(headers or {}))
-            response = connection.getresponse()
-            told = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, told, response.read())
+        return ask(urlsplit(base or self.receiver).netloc, path, body, headers)
 
     def readiness(self) -> Answer:
         return self.ask("/readyz")

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.answers import Answer
 from tests.live.deliveries import Stream, pull_request
-from tests.live.process import Answer, Up, eventually, run, started, up
+from tests.live.process import Up, eventually, run, started, up
 
 pytestmark = [
     pytest.mark.slow,

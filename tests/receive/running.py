@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hmac
-import http.client
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline.log.sqlite import SqliteLog
 from pipeline.receive import TOPIC, Access, Appender, ReceiverSettings, Server, SourceSecurity, application
 from pipeline.receive.access import Role, token_digest
 from pipeline.receive.keeping import KeyRing
 from pipeline.sources.deliveries import Delivery
+from tests.answers import Answer, ask
 
 SECRET = "It's a Secret to Everybody"
 NEXT_SECRET = "the-next-secret-of-the-same-source"
@@ -41,18 +40,6 @@ SETTINGS = ReceiverSettings(
 )
 
 
-class Answer(NamedTuple):
-    """What came back; header names in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
 @dataclass
 class Running:
     """A receiver that runs."""
@@ -69,14 +56,7 @@ class Running:
         body: bytes | None = None,
         method: str = "",
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
-        try:
-            connection.request(method or ("GET" if body is None else "POST"), path, body, dict(headers or {}))
-            response = connection.getresponse()
-            told = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, told, response.read())
-        finally:
-            connection.close()
+        return ask(f"127.0.0.1:{self.server.port}", path, body, headers, method)
 
     def github(self, body: bytes, secret: str = SECRET, **headers: str) -> Answer:
         """Post as GitHub does; a keyword `content_encoding` is the header Content-Encoding."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.core import events as e
 from pipeline.core.vocabulary import FURTHER_TYPES, SERVICE_UPGRADED, TYPES, type_of, word_of
 from pipeline.sources.cdevents import UNUSED, UnusedEvent, deploy_of
-from pipeline.sources.cloudevents import parse, parse_line, render
+from pipeline.sources.cloudevents import parse_line, render
 from pipeline.sources.lines import LINE_BYTES_MAX
 from tests.strategies import events, wild_events
 
@@ -50,7 +50,7 @@ def test_golden_lines(name: str, workspace: str | None) -> None:
     lines, expected = golden(f"{name}.jsonl"), golden(f"{name}.expected.jsonl")
     assert lines
     for line, wanted in zip(lines, expected, strict=True):
-        (event,) = parse(line, person_token=nobody)
+        _, event = parse_line(line, person_token=nobody)
         assert as_json(event) == json.loads(wanted)
         if workspace is not None:
             assert render(event, workspace) == line, "the public format must not move"
@@ -97,7 +97,7 @@ def test_a_cdevents_type_that_nothing_is_made_of_is_known(version: str) -> None:
     for word in UNUSED:
         line = changed("type", f"dev.cdevents.{word}.{version}")
         with pytest.raises(UnusedEvent) as caught:
-            parse(line, person_token=str)
+            parse_line(line, person_token=str)
         assert caught.value.word == word
 
 
@@ -180,7 +180,7 @@ OURS = "data.customData.aftermerge"
 )
 def test_a_wrong_line_is_refused_with_the_field(path: str, value: Any, reason: str) -> None:
     with pytest.raises(e.InvalidEvent, match=reason.replace(" | ", r" \| ")):
-        parse(changed(path, value), person_token=nobody)
+        parse_line(changed(path, value), person_token=nobody)
 
 
 @pytest.mark.parametrize(
@@ -199,14 +199,23 @@ def test_a_wrong_line_is_refused_with_the_field(path: str, value: Any, reason: s
 )
 def test_what_is_no_event_at_all_is_refused(line: bytes) -> None:
     with pytest.raises(e.InvalidEvent):
-        parse(line, person_token=nobody)
+        parse_line(line, person_token=nobody)
+
+
+@pytest.mark.parametrize(
+    "name", ["unknown", "data"], ids=["in a member that nobody reads", "in the member of the event"]
+)
+def test_a_line_that_is_nested_too_deeply_is_refused(name: str) -> None:
+    line = f'{{"{name}":{"[" * 100_000}{"]" * 100_000}}}'.encode()
+    with pytest.raises(e.InvalidEvent, match="nested too deeply"):
+        parse_line(line, person_token=nobody)
 
 
 @given(st.binary(max_size=60), st.integers(0, 500), st.integers(0, 20))
 def test_damage_gives_an_event_or_a_reason(noise: bytes, at: int, cut: int) -> None:
     line = golden("own.jsonl")[2]
     with contextlib.suppress(e.InvalidEvent):
-        (event,) = parse(line[:at] + noise + line[at + cut :], person_token=token)
+        _, event = parse_line(line[:at] + noise + line[at + cut :], person_token=token)
         assert isinstance(event, e.Event)
 
 
@@ -217,7 +226,7 @@ def test_logins_become_tokens() -> None:
         "merged_by": "",
         "owners": ["@acme/money", "@alice", "alice@example.org", "money", "p:00000000000000b2"],
     }
-    (event,) = parse(json.dumps(line).encode(), person_token=token)
+    _, event = parse_line(json.dumps(line).encode(), person_token=token)
     assert isinstance(event, e.ChangeMerged)
     assert event.author == token("alice")
     assert event.merged_by == ""
@@ -233,13 +242,13 @@ def test_logins_become_tokens() -> None:
 def test_logins_of_responders_become_tokens() -> None:
     (line,) = [json.loads(line) for line in golden("own.jsonl") if b'"responders"' in line]
     line["data"]["customData"]["aftermerge"]["responders"] = ["alice", "p:00000000000000b2"]
-    (event,) = parse(json.dumps(line).encode(), person_token=token)
+    _, event = parse_line(json.dumps(line).encode(), person_token=token)
     assert isinstance(event, e.IncidentUpdated)
     assert event.responders == [token("alice"), "p:00000000000000b2"]
 
 
 def test_a_line_without_recordedtime_is_imported() -> None:
-    (event,) = parse(golden("foreign.jsonl")[0], person_token=nobody)
+    _, event = parse_line(golden("foreign.jsonl")[0], person_token=nobody)
     assert event.imported
     assert event.received_at == event.time
 
@@ -248,7 +257,9 @@ def test_redeliveries_of_a_foreign_event_have_one_id_and_its_repetitions_several
     deployed = json.loads(golden("foreign.jsonl")[9])
     again = {**deployed, "id": "another delivery"}
     later = {**deployed, "time": "2024-05-01T12:00:00.26+02:00"}
-    ids = [parse(json.dumps(line).encode(), person_token=nobody)[0].id for line in (deployed, again, later)]
+    ids = [
+        parse_line(json.dumps(line).encode(), person_token=nobody)[1].id for line in (deployed, again, later)
+    ]
     assert ids[0] == ids[1] != ids[2]
 
 
@@ -256,14 +267,14 @@ def test_a_foreign_event_of_our_own_words_needs_our_fields() -> None:
     line = own_line() | {"type": TYPES["verdict_given"]}
     del line["data"]["customData"]
     with pytest.raises(e.InvalidEvent, match=r"data\.customData\.aftermerge: missing"):
-        parse(json.dumps(line).encode(), person_token=nobody)
+        parse_line(json.dumps(line).encode(), person_token=nobody)
 
 
 def test_a_foreign_event_without_content_is_refused() -> None:
     line = json.loads(golden("foreign.jsonl")[0])
     del line["data"]["subject"]["content"]
     with pytest.raises(e.InvalidEvent, match=r"data\.subject: Object missing required field `content`"):
-        parse(json.dumps(line).encode(), person_token=nobody)
+        parse_line(json.dumps(line).encode(), person_token=nobody)
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,7 @@ def test_a_duplicated_line_changes_no_id() -> None:
         ),
         (json.dumps(change(BAD, "01T10:00:00", -1)).encode(), r"change: .*\$\.number"),
         (b'{"kind": "change", "repo": "\xff"}', "change: 'utf-8' codec can't decode"),
+        (b'{"kind": "change", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
     ],
 )
 def test_a_bad_line_is_buried_and_its_neighbours_stay(line: bytes, reason: str) -> None:

@@ -16,8 +16,8 @@ from pipeline.cli.exits import Problem
 from pipeline.cli.frame import Invocation, shared_options
 from pipeline.cli.instants import INSTANT, machine_now, microseconds
 from pipeline.cli.report.posting import WAIT_SECONDS_MAX, overheard, post, receiver
+from pipeline.sources.ci_jobs import NOTHING, CiJob, Fact, read_ci_job
 from pipeline.sources.reports import FAMILY, Telling, WrongReport
-from pipeline.sources.surroundings import NOTHING, Fact, Surroundings, read_surroundings
 
 if TYPE_CHECKING:
     from pipeline.core.events import Event
@@ -47,7 +47,7 @@ class Report:
     source: str | None
     at: datetime | None
     run: str | None
-    around: Surroundings = field(default_factory=lambda: read_surroundings(os.environ))
+    around: CiJob = field(default_factory=lambda: read_ci_job(os.environ))
 
     def take(self, name: str, given: str | None, fact: Fact) -> str:
         """What was given, else what the environment says, which is told with ``--verbose``."""
@@ -129,7 +129,7 @@ class Report:
             click.echo(f"told to {url}: {event.id}")
 
 
-def _certain(around: Surroundings, tag: str) -> bool:
+def _certain(around: CiJob, tag: str) -> bool:
     """Whether the job's commit can only be the one that goes by this deploy tag."""
     return (
         around.by_commit

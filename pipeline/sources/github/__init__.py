@@ -42,12 +42,9 @@ def parse(delivery: Delivery, reader: Reader) -> Reading:
     if not body.isascii():
         _check_utf8(body)
     kind = KINDS.get(kind_name)
-    try:
-        if kind is None:
-            return Reading([], _unused(kind_name, decoded(_BARE, body).action))
-        posted = decoded(kind.decoder, body)
-    except RecursionError:
-        raise InvalidEvent("the payload is nested too deeply") from None
+    if kind is None:
+        return Reading([], _unused(kind_name, decoded(_BARE, body).action))
+    posted = decoded(kind.decoder, body)
     if posted.action not in kind.actions:
         return Reading([], _unused(kind_name, posted.action))
     events = kind.read(posted, Heard(delivery, reader, _sender(posted)))

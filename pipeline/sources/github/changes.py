@@ -6,10 +6,8 @@ import re
 from typing import Any
 
 from pipeline.core import events as e
-from pipeline.sources.github.heard import TITLE_CHARACTERS_MAX, Heard, branch_of, is_bot
+from pipeline.sources.github.heard import Heard, branch_of, is_bot, names
 from pipeline.sources.github.payloads import (
-    LABELS_MAX,
-    Label,
     MergeGroupPosted,
     PullRequest,
     PullRequestPosted,
@@ -41,36 +39,19 @@ def read_pull_request(posted: PullRequestPosted, heard: Heard) -> list[e.Event]:
     return [_updated(posted, heard, updated_at)]
 
 
-def _named(request: PullRequest, heard: Heard) -> dict[str, Any]:
-    return {
-        "change": f"{heard.repository}#{request.number}",
-        "repository": heard.repository,
-        "number": request.number,
-    }
-
-
 def _described(request: PullRequest, heard: Heard) -> dict[str, Any]:
     """What the request says of itself."""
-    title = request.title or ""
-    labels = _names(request.labels)
-    said = heard.reader.patterns.read(heard.repository, title, request.body or "", labels)
-    if is_bot(request.user) and "bot" not in labels:
-        labels.append("bot")
     return {
-        **_named(request, heard),
+        **heard.change(request.number),
         "branch": request.base.ref,
-        "title": title[:TITLE_CHARACTERS_MAX],
-        "author": heard.person(request.user),
-        "labels": labels,
-        "reverts": said.reverts,
-        "emergency": said.emergency,
-        "incidents": said.incidents,
-        "sections": said.sections,
+        **heard.described(
+            request.title or "",
+            request.body or "",
+            names(request.labels),
+            author=heard.person(request.user),
+            bot=is_bot(request.user),
+        ),
     }
-
-
-def _names(labels: list[Label]) -> list[str]:
-    return [label.name for label in labels[:LABELS_MAX]]
 
 
 def _opened(request: PullRequest, heard: Heard, updated_at: int) -> e.Event:
@@ -101,7 +82,7 @@ def _closed(request: PullRequest, heard: Heard, updated_at: int) -> e.Event:
     if request.merged_at is None:
         closed_at = micros(request.closed_at or request.updated_at, "pull_request.closed_at")
         head = heard.head(f"#{request.number} abandoned", closed_at, updated_at)
-        return e.ChangeAbandoned(**head, **_named(request, heard))
+        return e.ChangeAbandoned(**head, **heard.change(request.number))
     merged_at = micros(request.merged_at, "pull_request.merged_at")
     return e.ChangeMerged(
         **heard.head(f"#{request.number} merged", merged_at, updated_at),
@@ -121,7 +102,7 @@ def _asked(posted: PullRequestPosted, heard: Heard, updated_at: int) -> e.Event:
     what = f"#{request.number} {posted.action} {reviewer or team} {instant(updated_at)}"
     return e.ReviewRequested(
         **heard.head(what, updated_at),
-        **_named(request, heard),
+        **heard.change(request.number),
         reviewer=reviewer,
         team=team,
         withdrawn=posted.action == "review_request_removed",
@@ -132,7 +113,7 @@ def _queued(posted: PullRequestPosted, heard: Heard, updated_at: int) -> e.Event
     request, reason = posted.pull_request, (posted.reason or "").lower()
     return e.QueueChanged(
         **heard.head(f"#{request.number} {posted.action} {instant(updated_at)}", updated_at),
-        **_named(request, heard),
+        **heard.change(request.number),
         branch=request.base.ref,
         state="entered" if posted.action == "enqueued" else _left(reason),
         reason=reason,
@@ -160,9 +141,7 @@ def read_merge_group(posted: MergeGroupPosted, heard: Heard) -> list[e.Event]:
     return [
         e.QueueChanged(
             **head,
-            change=f"{heard.repository}#{number}",
-            repository=heard.repository,
-            number=number,
+            **heard.change(number),
             branch=branch_of(group.base_ref) or named["base"],
             state="entered" if posted.action == "checks_requested" else _left(reason),
             reason=reason,

@@ -6,11 +6,8 @@ tellings of one fact, and the job's, which knows its workflow and its attempt, h
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-from typing import Any
-
 from pipeline.core import events as e
+from pipeline.sources.check_kinds import WORKFLOW, kind_reader
 from pipeline.sources.github.heard import Heard, optional_micros
 from pipeline.sources.github.payloads import (
     CheckRunPosted,
@@ -22,9 +19,6 @@ from pipeline.sources.github.payloads import (
 from pipeline.sources.times import micros
 
 ACTIONS = "github-actions"
-#: the kind of a check that sums others up, which are told one by one besides: a workflow, a suite
-WORKFLOW = "workflow"
-_NAMES_REMEMBERED_MAX = 4_096
 
 _OUTCOMES = {
     "success": "success",
@@ -39,35 +33,13 @@ _OUTCOMES = {
     "neutral": "skipped",
 }
 #: what a job's name says it is for; the first that fits
-_KINDS = {
+kind_of = kind_reader({
     "smoke": r"smoke",
     "security": r"codeql|security|sast|dast|trivy|snyk|semgrep|secrets?|vulnerabilit\w+",
     "policy": r"lint\w*|format\w*|style|polic(?:y|ies)|licen[cs]e\w*|dco|cla|codeowners|conventional",
     "test": r"tests?|testing|unit|integration|e2e|end-to-end|specs?|pytest|jest|coverage",
     "build": r"build\w*|compile\w*|packag\w+|image|docker|wheels?",
-}
-_KIND = re.compile(
-    r"(?<![A-Za-z])(?:"
-    + "|".join(rf"(?P<{kind}>{words})" for kind, words in _KINDS.items())
-    + r")(?![A-Za-z])",
-    re.IGNORECASE,
-)
-
-
-@lru_cache(maxsize=_NAMES_REMEMBERED_MAX)
-def kind_of(name: str) -> str:
-    """What a check is for, by the words of its name; "" when they don't say."""
-    found = {match.lastgroup for match in _KIND.finditer(name)}
-    return next((kind for kind in _KINDS if kind in found), "")
-
-
-def _commit(heard: Heard, sha: str, name: str) -> dict[str, Any]:
-    return {
-        "commit": f"{heard.repository}@{sha}",
-        "repository": heard.repository,
-        "sha": sha,
-        "name": name,
-    }
+})  # fmt: skip
 
 
 def read_check_run(posted: CheckRunPosted, heard: Heard) -> list[e.Event]:
@@ -80,7 +52,8 @@ def read_check_run(posted: CheckRunPosted, heard: Heard) -> list[e.Event]:
     return [
         e.CheckFinished(
             **heard.head(f" check {run.id}", completed_at, 0 if of_actions else completed_at),
-            **_commit(heard, run.head_sha, run.name),
+            **heard.commit(run.head_sha),
+            name=run.name,
             kind=kind_of(run.name),
             outcome=_OUTCOMES.get(run.conclusion, run.conclusion),
             started_at=optional_micros(run.started_at, "check_run.started_at"),
@@ -100,7 +73,8 @@ def read_check_suite(posted: CheckSuitePosted, heard: Heard) -> list[e.Event]:
     return [
         e.CheckFinished(
             **heard.head(f" suite {suite.id}", updated_at, updated_at),
-            **_commit(heard, suite.head_sha, program or "check suite"),
+            **heard.commit(suite.head_sha),
+            name=program or "check suite",
             kind=WORKFLOW,
             outcome=_OUTCOMES.get(suite.conclusion, suite.conclusion),
             started_at=optional_micros(suite.created_at, "check_suite.created_at"),
@@ -118,7 +92,8 @@ def read_workflow_job(posted: WorkflowJobPosted, heard: Heard) -> list[e.Event]:
     return [
         e.CheckFinished(
             **heard.head(f" check {job.id}", completed_at, completed_at),
-            **_commit(heard, job.head_sha, job.name),
+            **heard.commit(job.head_sha),
+            name=job.name,
             kind=kind_of(job.name),
             attempt=job.run_attempt or 1,
             outcome=_OUTCOMES.get(job.conclusion, job.conclusion),
@@ -144,7 +119,8 @@ def read_workflow_run(posted: WorkflowRunPosted, heard: Heard) -> list[e.Event]:
     return [
         e.CheckFinished(
             **heard.head(f" run {run.id} attempt {attempt}", updated_at, updated_at),
-            **_commit(heard, run.head_sha, name),
+            **heard.commit(run.head_sha),
+            name=name,
             kind=WORKFLOW,
             attempt=attempt,
             outcome=outcome,
@@ -164,7 +140,8 @@ def read_status(posted: Status, heard: Heard) -> list[e.Event]:
     return [
         e.CheckFinished(
             **heard.head(f" status {posted.id}", micros(posted.created_at, "created_at")),
-            **_commit(heard, posted.sha, posted.context),
+            **heard.commit(posted.sha),
+            name=posted.context,
             kind=kind_of(posted.context),
             outcome=_OUTCOMES.get(posted.state, posted.state),
             url=posted.target_url or "",

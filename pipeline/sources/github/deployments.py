@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from pipeline.core import events as e
-from pipeline.sources.github.heard import BRANCH, TITLE_CHARACTERS_MAX, Heard, branch_of
+from pipeline.sources.forges import BRANCH, TITLE_CHARACTERS_MAX
+from pipeline.sources.github.heard import Heard, branch_of
 from pipeline.sources.github.payloads import (
     COMMITS_MAX,
     Deployment,
@@ -70,7 +71,7 @@ def read_deployment_status(posted: DeploymentStatusPosted, heard: Heard) -> list
 
 
 def _key(heard: Heard, deployment: Deployment) -> str:
-    return f"github {heard.repository} deployment {deployment.id}"
+    return heard.key(f" deployment {deployment.id}")
 
 
 def _progress(heard: Heard, deployment: Deployment, environment: str, state: str, at: int) -> e.Event:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pipeline.core import events as e
-from pipeline.sources.github.heard import Heard, branch_of
-from pipeline.sources.github.reports import (
+from pipeline.sources.github.finding_payloads import (
     CodeAlert,
     CodeAlertPosted,
     DependencyAlert,
@@ -18,6 +17,7 @@ from pipeline.sources.github.reports import (
     SecretAlert,
     SecretAlertPosted,
 )
+from pipeline.sources.github.heard import Heard, branch_of
 from pipeline.sources.times import instant, micros
 
 EDITED_MAX = 100
@@ -51,7 +51,7 @@ def read_code_alert(posted: CodeAlertPosted, heard: Heard) -> list[e.Event]:
     return [
         e.FindingReported(
             **heard.timed_head(f" {finding} {posted.action}", *_moment(alert, posted.action)),
-            finding=f"github {heard.repository} {finding}",
+            finding=heard.key(f" {finding}"),
             repository=heard.repository,
             kind="code",
             state=alert.state or "",
@@ -73,7 +73,7 @@ def read_secret_alert(posted: SecretAlertPosted, heard: Heard) -> list[e.Event]:
     return [
         e.FindingReported(
             **heard.timed_head(f" {finding} {posted.action}", *_moment(alert, posted.action)),
-            finding=f"github {heard.repository} {finding}",
+            finding=heard.key(f" {finding}"),
             repository=heard.repository,
             kind="secret",
             state=alert.state or ("open" if alert.resolved_at is None else "resolved"),
@@ -92,7 +92,7 @@ def read_dependency_alert(posted: DependencyAlertPosted, heard: Heard) -> list[e
     return [
         e.FindingReported(
             **heard.timed_head(f" {finding} {posted.action}", *_moment(alert, posted.action)),
-            finding=f"github {heard.repository} {finding}",
+            finding=heard.key(f" {finding}"),
             repository=heard.repository,
             kind="dependency",
             state=alert.state or "",
@@ -116,7 +116,7 @@ def read_protection_rule(posted: ProtectionRulePosted, heard: Heard) -> list[e.E
     return [
         e.PolicyEdited(
             **head,
-            policy=f"github {heard.repository} branch protection rule {rule.id}",
+            policy=heard.key(f" branch protection rule {rule.id}"),
             repository=heard.repository,
             name=rule.name,
             action=posted.action,
@@ -137,7 +137,7 @@ def read_protection(posted: ProtectionPosted, heard: Heard) -> list[e.Event]:
     return [
         e.PolicyEdited(
             **heard.untimed_head(what),
-            policy=f"github {heard.repository} branch protection",
+            policy=heard.key(" branch protection"),
             repository=heard.repository,
             name="branch protection",
             action=posted.action,
@@ -157,7 +157,7 @@ def read_ruleset(posted: RulesetPosted, heard: Heard) -> list[e.Event]:
     return [
         e.PolicyEdited(
             **head,
-            policy=f"github {heard.repository} ruleset {ruleset.id}",
+            policy=heard.key(f" ruleset {ruleset.id}"),
             repository=heard.repository if posted.repository is not None else "",
             name=ruleset.name,
             action=posted.action,

@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
-from pipeline.sources.deliveries import Delivery, Reader, envelope
-from pipeline.sources.github.payloads import User
+from pipeline.sources.forges import BRANCH, HeardFromForge
+from pipeline.sources.github.payloads import LABELS_MAX, Label, User
 from pipeline.sources.times import instant, micros
 
 #: raise it whenever the events of one and the same payload become others
 PARSER_VERSION = 1
 
-TITLE_CHARACTERS_MAX = 1_000
-BRANCH = "refs/heads/"
 
+class Heard(HeardFromForge, frozen=True):
+    """A delivery of GitHub's."""
 
-class Heard(NamedTuple):
-    """A delivery, what may be used to read it, and the repository (or organisation) that sent it."""
-
-    delivery: Delivery
-    reader: Reader
-    repository: str
-
-    def head(
-        self, what: str, time: int, source_version: int = 0, *, retracted: bool = False
-    ) -> dict[str, Any]:
-        """The envelope of the fact ``what``, said of this repository: ``#17 merged``, `` check 5``."""
-        return envelope(
-            self.delivery,
-            id=f"github {self.repository}{what}",
-            source=f"github/{self.repository}",
-            time=time,
-            parser_version=PARSER_VERSION,
-            source_version=source_version,
-            retracted=retracted,
-        )
+    family: ClassVar[str] = "github"
+    parser_version: ClassVar[int] = PARSER_VERSION
 
     def untimed_head(self, what: str) -> dict[str, Any]:
-        """The same for a payload that doesn't say when: the time of receipt stands in, the earliest wins."""
+        """``head`` for a payload that doesn't say when: the time of receipt stands in, the earliest wins."""
         received_at = self.delivery.received_at
         return self.head(what, received_at, -received_at)
 
@@ -62,6 +44,11 @@ def optional_micros(moment: datetime | None, field: str) -> int | None:
 def is_bot(user: User | None) -> bool:
     """Whether a program acts under this name."""
     return user is not None and (user.type == "Bot" or user.login.endswith("[bot]"))
+
+
+def names(labels: list[Label]) -> list[str]:
+    """The names of the first labels."""
+    return [label.name for label in labels[:LABELS_MAX]]
 
 
 def branch_of(ref: str) -> str:

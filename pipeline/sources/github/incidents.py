@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pipeline.core import events as e
-from pipeline.sources.github.heard import TITLE_CHARACTERS_MAX, Heard
-from pipeline.sources.github.payloads import LABELS_MAX
-from pipeline.sources.github.reports import Issue, IssuePosted
+from pipeline.sources.forges import TITLE_CHARACTERS_MAX
+from pipeline.sources.github.heard import Heard, names
+from pipeline.sources.github.incident_payloads import Issue, IssuePosted
 from pipeline.sources.texts import REFERENCES_MAX, TEXT_CHARACTERS_MAX
 from pipeline.sources.times import instant, micros
 
@@ -34,33 +34,20 @@ def read_issue(posted: IssuePosted, heard: Heard) -> list[e.Event]:
     issue, action = posted.issue, posted.action
     updated_at = micros(issue.updated_at, "issue.updated_at")
     changed = posted.label.name if posted.label is not None else ""
-    if action == "unlabeled" and _is_incident([changed], heard):
+    if action == "unlabeled" and heard.is_incident([changed]):
         # another incident label may be left
-        if not _is_incident(_names(issue), heard):
+        if not heard.is_incident(names(issue.labels)):
             return [_detected(issue, heard, updated_at, retracted=True)]
         return []
-    if not _is_incident(_names(issue), heard):
+    if not heard.is_incident(names(issue.labels)):
         return []
     if action in _GONE:
         return [_detected(issue, heard, updated_at, retracted=True)]
-    if action in ("opened", "edited") or (action == "labeled" and _is_incident([changed], heard)):
+    if action in ("opened", "edited") or (action == "labeled" and heard.is_incident([changed])):
         return [_detected(issue, heard, updated_at)]
     if action == "closed":
         return [_resolved(issue, heard, updated_at)]
     return _updated(posted, heard, updated_at)
-
-
-def _names(issue: Issue) -> list[str]:
-    return [label.name for label in issue.labels[:LABELS_MAX]]
-
-
-def _is_incident(labels: Iterable[str], heard: Heard) -> bool:
-    wanted = {name.casefold() for name in heard.reader.incident_labels}
-    return any(label.casefold() in wanted for label in labels)
-
-
-def _key(issue: Issue, heard: Heard) -> str:
-    return f"github {heard.repository}#{issue.number}"
 
 
 def severity_of(labels: Sequence[str]) -> str:
@@ -91,14 +78,14 @@ def mentions_of(text: str, repository: str) -> list[str]:
 
 
 def _detected(issue: Issue, heard: Heard, updated_at: int, *, retracted: bool = False) -> e.Event:
-    labels, title = _names(issue), issue.title or ""
+    labels, title = names(issue.labels), issue.title or ""
     created_at = micros(issue.created_at, "issue.created_at")
     # what is taken back leaves the time of the last edit as it was, and comes after it
     updated_at += retracted
     head = heard.head(f"#{issue.number} incident detected", created_at, updated_at, retracted=retracted)
     return e.IncidentDetected(
         **head,
-        incident=_key(issue, heard),
+        incident=heard.key(f"#{issue.number}"),
         service=service_of(labels),
         severity=severity_of(labels),
         title=title[:TITLE_CHARACTERS_MAX],
@@ -111,21 +98,21 @@ def _resolved(issue: Issue, heard: Heard, updated_at: int) -> e.Event:
     closed_at = micros(issue.closed_at or issue.updated_at, "issue.closed_at")
     return e.IncidentResolved(
         **heard.head(f"#{issue.number} incident resolved", closed_at, updated_at),
-        incident=_key(issue, heard),
-        service=service_of(_names(issue)),
+        incident=heard.key(f"#{issue.number}"),
+        service=service_of(names(issue.labels)),
     )
 
 
 def _updated(posted: IssuePosted, heard: Heard, updated_at: int) -> list[e.Event]:
     issue, action = posted.issue, posted.action
-    labels = _names(issue)
+    labels = names(issue.labels)
     what = f"{action} {posted.label.name}" if posted.label is not None else action
     assigned = action in ("assigned", "unassigned")
     responders = [heard.person(user) for user in issue.assignees[:RESPONDERS_MAX]] if assigned else []
     return [
         e.IncidentUpdated(
             **heard.head(f"#{issue.number} incident {what} {instant(updated_at)}", updated_at),
-            incident=_key(issue, heard),
+            incident=heard.key(f"#{issue.number}"),
             status="reopened" if action == "reopened" else "",
             service=service_of(labels),
             severity=severity_of(labels),

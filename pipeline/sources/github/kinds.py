@@ -15,10 +15,11 @@ from pipeline.sources.github import (
     changes,
     checks,
     deployments,
+    finding_payloads,
     findings,
+    incident_payloads,
     incidents,
     payloads,
-    reports,
     reviews,
 )
 from pipeline.sources.github.heard import Heard
@@ -134,7 +135,7 @@ KINDS: dict[str, Kind] = {
         payloads.ReleasePosted, deployments.read_release, {"release_published": "published"}, "it is a draft"
     ),
     "issues": _kind(
-        reports.IssuePosted,
+        incident_payloads.IssuePosted,
         incidents.read_issue,
         {
             "incident_detected": "opened edited deleted transferred",
@@ -145,30 +146,30 @@ KINDS: dict[str, Kind] = {
         "it has no incident label",
     ),
     "code_scanning_alert": _kind(
-        reports.CodeAlertPosted,
+        finding_payloads.CodeAlertPosted,
         findings.read_code_alert,
         {"finding_reported": "created appeared_in_branch closed_by_user fixed reopened reopened_by_user"},
     ),
     "secret_scanning_alert": _kind(
-        reports.SecretAlertPosted,
+        finding_payloads.SecretAlertPosted,
         findings.read_secret_alert,
         {"finding_reported": "created reopened resolved revoked publicly_leaked"},
     ),
     "dependabot_alert": _kind(
-        reports.DependencyAlertPosted,
+        finding_payloads.DependencyAlertPosted,
         findings.read_dependency_alert,
         {"finding_reported": ("created dismissed fixed reintroduced reopened auto_dismissed auto_reopened")},
     ),
     "branch_protection_rule": _kind(
-        reports.ProtectionRulePosted,
+        finding_payloads.ProtectionRulePosted,
         findings.read_protection_rule,
         {"policy_edited": "created edited deleted"},
     ),
     "branch_protection_configuration": _kind(
-        reports.ProtectionPosted, findings.read_protection, {"policy_edited": "enabled disabled"}
+        finding_payloads.ProtectionPosted, findings.read_protection, {"policy_edited": "enabled disabled"}
     ),
     "repository_ruleset": _kind(
-        reports.RulesetPosted, findings.read_ruleset, {"policy_edited": "created edited deleted"}
+        finding_payloads.RulesetPosted, findings.read_ruleset, {"policy_edited": "created edited deleted"}
     ),
 }
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pipeline.core import events as e
+from pipeline.sources.forges import remarked
 from pipeline.sources.github.heard import Heard, is_bot
 from pipeline.sources.github.payloads import Comment, IssueCommentPosted, ReviewCommentPosted, ReviewPosted
 from pipeline.sources.times import micros
-
-SUGGESTION = "```suggestion"
 
 
 def read_review(posted: ReviewPosted, heard: Heard) -> list[e.Event]:
@@ -24,9 +23,7 @@ def read_review(posted: ReviewPosted, heard: Heard) -> list[e.Event]:
     return [
         e.ReviewSubmitted(
             **heard.head(f"#{request.number} review {review.id} {decision}", time, updated_at),
-            change=f"{heard.repository}#{request.number}",
-            repository=heard.repository,
-            number=request.number,
+            **heard.change(request.number),
             reviewer=heard.person(review.user),
             decision=decision,
             commit_sha=review.commit_id or "",
@@ -50,7 +47,6 @@ def read_issue_comment(posted: IssueCommentPosted, heard: Heard) -> list[e.Event
 
 
 def _comment(comment: Comment, heard: Heard, number: int, what: str, action: str) -> e.Event:
-    body = comment.body or ""
     deleted = action == "deleted"
     # a deletion leaves the time of the last edit as it was, and comes after it
     version = micros(comment.updated_at, "comment.updated_at") + deleted
@@ -61,15 +57,11 @@ def _comment(comment: Comment, heard: Heard, number: int, what: str, action: str
             version,
             retracted=deleted,
         ),
-        change=f"{heard.repository}#{number}",
-        repository=heard.repository,
-        number=number,
+        **heard.change(number),
         author=heard.person(comment.user),
         bot=is_bot(comment.user),
         path=comment.path or "",
         commit_sha=comment.commit_id or "",
         in_reply=comment.in_reply_to_id is not None,
-        characters=len(body),
-        suggestion=SUGGESTION in body,
-        question=body.rstrip().endswith("?"),
+        **remarked(comment.body or ""),
     )

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import ClassVar
 
 from pipeline.core.events import InvalidEvent
-from pipeline.sources.deliveries import Delivery, Reader, envelope
+from pipeline.sources.forges import HeardFromForge
 from pipeline.sources.gitlab.payloads import LABELS_MAX, Label, User
 from pipeline.sources.times import micros
 
 #: raise it whenever the events of one and the same payload become others
 PARSER_VERSION = 1
 
-TITLE_CHARACTERS_MAX = 1_000
 _UTC = " UTC"
 _OFFSET = " +0000"
 _TIME_SHOWN_CHARACTERS_MAX = 64
@@ -47,34 +46,11 @@ def moment_of(text: str | None, field: str) -> int | None:
     return moment(text, field) if text else None
 
 
-class Heard(NamedTuple):
-    """A delivery, what may be used to read it, and the project that sent it."""
+class Heard(HeardFromForge, frozen=True):
+    """A delivery of GitLab's."""
 
-    delivery: Delivery
-    reader: Reader
-    repository: str
-
-    def head(
-        self, what: str, time: int, source_version: int = 0, *, retracted: bool = False
-    ) -> dict[str, Any]:
-        """The envelope of the fact ``what``, said of this project: ``#17 merged``, `` job 5``."""
-        return envelope(
-            self.delivery,
-            id=f"gitlab {self.repository}{what}",
-            source=f"gitlab/{self.repository}",
-            time=time,
-            parser_version=PARSER_VERSION,
-            source_version=source_version,
-            retracted=retracted,
-        )
-
-    def change(self, number: int) -> dict[str, Any]:
-        """The fields that name a merge request."""
-        return {
-            "change": f"{self.repository}#{number}",
-            "repository": self.repository,
-            "number": number,
-        }
+    family: ClassVar[str] = "gitlab"
+    parser_version: ClassVar[int] = PARSER_VERSION
 
     def person(self, user: User | None) -> str:
         """A user's token; "" for a user who is gone."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.core import events as e
-from pipeline.sources.gitlab.heard import TITLE_CHARACTERS_MAX, Heard, moment, titles
+from pipeline.sources.forges import TITLE_CHARACTERS_MAX
+from pipeline.sources.gitlab.heard import Heard, moment, titles
 from pipeline.sources.gitlab.payloads import PERSONS_MAX, IssuePosted
 from pipeline.sources.mentions import causes, mentions, postmortem
 from pipeline.sources.times import instant
@@ -21,7 +22,7 @@ SCOPE = "::"
 def read_issue(posted: IssuePosted, heard: Heard) -> list[e.Event]:
     """What one hook tells of an issue that is, or was, an incident; of any other, nothing."""
     issue = posted.object_attributes
-    key = f"gitlab {heard.repository} issue {issue.iid}"
+    key = heard.key(f" issue {issue.iid}")
     labels = titles(issue.labels, posted.labels)
     at = moment(issue.updated_at, "object_attributes.updated_at")
     if not _is_incident(posted, labels, heard):
@@ -58,8 +59,7 @@ def _updated(posted: IssuePosted, heard: Heard, key: str, labels: list[str], at:
 def _is_incident(posted: IssuePosted, labels: list[str], heard: Heard) -> bool:
     if (posted.object_attributes.type or "").casefold() == INCIDENT:
         return True
-    named = {name.casefold() for name in heard.reader.incident_labels}
-    return any(label.casefold() in named for label in labels)
+    return heard.is_incident(labels)
 
 
 def _was_incident(posted: IssuePosted, heard: Heard) -> bool:

@@ -8,9 +8,9 @@ is no check of its own, or each failure would count twice; only one that ended w
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from pipeline.core import events as e
+from pipeline.sources.check_kinds import WORKFLOW, kind_reader
 from pipeline.sources.gitlab.heard import Heard, moment, moment_of
 from pipeline.sources.gitlab.payloads import (
     JOBS_MAX,
@@ -24,8 +24,6 @@ from pipeline.sources.gitlab.payloads import (
 JOB_HOOK_VERSION = 2
 PIPELINE_HOOK_VERSION = 1
 
-WORKFLOW = "workflow"
-_NAMES_REMEMBERED_MAX = 4_096
 _OUTCOMES = {"success": "success", "failed": "failure", "canceled": "cancelled"}
 #: reasons of a failure that say nothing about the commit
 _MACHINERY = frozenset({
@@ -44,33 +42,17 @@ _MACHINERY = frozenset({
     "stuck_or_timeout_failure",
     "unmet_prerequisites",
 })  # fmt: skip
-#: what a job's name and stage say it is for; the first that fits
-_KINDS = {
+#: what a job's name says it is for, else its stage; the first that fits
+kind_of = kind_reader({
     "smoke": r"smoke",
     "security": r"security|sast|dast|secret_detection|\w+_scanning|trivy|snyk|semgrep|gitleaks|api_fuzzing",
     "policy": r"lint\w*|format\w*|style|polic(?:y|ies)|licen[cs]e\w*|compliance|danger\w*|commitlint",
     "test": r"tests?|testing|unit|integration|e2e|end-to-end|specs?|pytest|rspec|jest|coverage|verify",
     "build": r"build\w*|compile\w*|packag\w+|image|docker|wheels?",
-}
-_KIND = re.compile(
-    r"(?<![A-Za-z])(?:"
-    + "|".join(rf"(?P<{kind}>{words})" for kind, words in _KINDS.items())
-    + r")(?![A-Za-z])",
-    re.IGNORECASE,
-)
+})  # fmt: skip
 _STAGES = {"running": "started"}
 _FINISHED = {"success": "success", "failed": "failure", "canceled": "cancelled"}
 _COMMIT_URL = re.compile(r"/commit/([0-9a-f]{40}(?:[0-9a-f]{24})?)(?:[?#].*)?\Z")
-
-
-@lru_cache(maxsize=_NAMES_REMEMBERED_MAX)
-def kind_of(name: str, stage: str) -> str:
-    """What a job is for, by the words of its name, else of its stage; "" when they don't say."""
-    for text in (name, stage):
-        found = {match.lastgroup for match in _KIND.finditer(text)}
-        if kind := next((kind for kind in _KINDS if kind in found), ""):
-            return kind
-    return ""
 
 
 def _outcome(build: Build) -> str:
@@ -143,9 +125,7 @@ def _empty_pipeline(posted: PipelinePosted, heard: Heard, branch: str) -> list[e
     return [
         e.CheckFinished(
             **heard.head(f" pipeline {pipeline.id}", time, PIPELINE_HOOK_VERSION),
-            commit=f"{heard.repository}@{pipeline.sha}",
-            repository=heard.repository,
-            sha=pipeline.sha,
+            **heard.commit(pipeline.sha),
             name=pipeline.name or "pipeline",
             kind=WORKFLOW,
             outcome=_OUTCOMES[pipeline.status],
@@ -175,9 +155,7 @@ def _check(
     return [
         e.CheckFinished(
             **heard.head(f" job {build.id}", time, version),
-            commit=f"{heard.repository}@{sha}",
-            repository=heard.repository,
-            sha=sha,
+            **heard.commit(sha),
             name=build.name,
             kind=kind_of(build.name, build.stage or ""),
             attempt=attempt,
@@ -198,7 +176,7 @@ def _branch(ref: str | None, tag: bool | None) -> str:
 def read_deployment(posted: DeploymentPosted, heard: Heard) -> list[e.Event]:
     """A deployment that began or ended. The project stands for the service, so no service is named here."""
     at = moment(posted.status_changed_at, "status_changed_at")
-    key = f"gitlab {heard.repository} deployment {posted.deployment_id}"
+    key = heard.key(f" deployment {posted.deployment_id}")
     head = heard.head(f" deployment {posted.deployment_id} {posted.status}", at, at)
     if posted.status in _STAGES:
         stage = _STAGES[posted.status]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from pipeline.core import events as e
-from pipeline.sources.gitlab.heard import TITLE_CHARACTERS_MAX, Heard, moment, moment_of
+from pipeline.sources.forges import BRANCH, TITLE_CHARACTERS_MAX
+from pipeline.sources.gitlab.heard import Heard, moment, moment_of
 from pipeline.sources.gitlab.payloads import (
     COMMITS_MAX,
     Identifier,
@@ -15,7 +16,6 @@ from pipeline.sources.gitlab.payloads import (
     VulnerabilityPosted,
 )
 
-_BRANCH = "refs/heads/"
 _REPORTS = {
     "dependency_scanning": "dependency",
     "container_scanning": "dependency",
@@ -35,15 +35,16 @@ def read_push(posted: PushPosted, heard: Heard) -> list[e.Event]:
 
     The payload does not say when: the time of receipt stands in, and of several receipts the earliest holds.
     """
-    if not posted.ref.startswith(_BRANCH):
+    if not posted.ref.startswith(BRANCH):
         return []
-    branch = posted.ref.removeprefix(_BRANCH)
+    branch = posted.ref.removeprefix(BRANCH)
     before, after = posted.before.strip("0") and posted.before, posted.after.strip("0") and posted.after
+    span = f"{branch} {before or 'new'}..{after or 'gone'}"
     received_at = heard.delivery.received_at
     return [
         e.BranchPushed(
-            **heard.head(f" push {branch} {before or 'new'}..{after or 'gone'}", received_at, -received_at),
-            push=f"gitlab {heard.repository} {branch} {before or 'new'}..{after or 'gone'}",
+            **heard.head(f" push {span}", received_at, -received_at),
+            push=heard.key(f" {span}"),
             repository=heard.repository,
             branch=branch,
             before=before,
@@ -66,7 +67,7 @@ def read_release(posted: ReleasePosted, heard: Heard) -> list[e.Event]:
     return [
         e.ReleasePublished(
             **heard.head(f" release {posted.tag}", time, int(posted.action == "update")),
-            release=f"gitlab {heard.repository} {posted.tag}",
+            release=heard.key(f" {posted.tag}"),
             repository=heard.repository,
             tag=posted.tag,
             name=(posted.name or "")[:TITLE_CHARACTERS_MAX],
@@ -96,7 +97,7 @@ def read_vulnerability(posted: VulnerabilityPosted, heard: Heard) -> list[e.Even
     return [
         e.FindingReported(
             **heard.head(f" vulnerability {number} {found.state}", time, version),
-            finding=f"gitlab {heard.repository} vulnerability {number}",
+            finding=heard.key(f" vulnerability {number}"),
             repository=heard.repository,
             kind=_REPORTS.get(report, "code") if report else "",
             state=_STATES.get(found.state, found.state),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.core import events as e
-from pipeline.sources.gitlab.heard import TITLE_CHARACTERS_MAX, Heard, is_bot, moment, titles
+from pipeline.sources.forges import remarked
+from pipeline.sources.gitlab.heard import Heard, is_bot, moment, titles
 from pipeline.sources.gitlab.payloads import (
     PERSONS_MAX,
     NotePosted,
@@ -25,7 +26,6 @@ DECISIONS = {
 }
 #: what a reviewer's state says that no hook of its own says
 _STATES = {"requested_changes": "changes_requested", "reviewed": "commented"}
-SUGGESTION = "```suggestion"
 
 
 def read_request(posted: RequestPosted, heard: Heard) -> list[e.Event]:
@@ -63,21 +63,17 @@ def _author(posted: RequestPosted) -> User | None:
 def _described(posted: RequestPosted, heard: Heard) -> dict[str, Any]:
     """What the request says of itself."""
     request = posted.object_attributes
-    title, labels = request.title or "", titles(request.labels, posted.labels)
-    said = heard.reader.patterns.read(heard.repository, title, request.description or "", labels)
     author = _author(posted)
-    if is_bot(author) and "bot" not in labels:
-        labels.append("bot")
     return {
         **heard.change(request.iid),
         "branch": request.target_branch or "",
-        "title": title[:TITLE_CHARACTERS_MAX],
-        "author": heard.person(author),
-        "labels": labels,
-        "reverts": said.reverts,
-        "emergency": said.emergency,
-        "incidents": said.incidents,
-        "sections": said.sections,
+        **heard.described(
+            request.title or "",
+            request.description or "",
+            titles(request.labels, posted.labels),
+            author=heard.person(author),
+            bot=is_bot(author),
+        ),
     }
 
 
@@ -197,7 +193,7 @@ def read_note(posted: NotePosted, heard: Heard) -> list[e.Event]:
     note, request = posted.object_attributes, posted.merge_request
     if request is None or note.noteable_type != "MergeRequest" or note.system:
         return []
-    text, created_at = note.note or "", moment(note.created_at, "object_attributes.created_at")
+    created_at = moment(note.created_at, "object_attributes.created_at")
     place = note.position if isinstance(note.position, Position) else note.st_diff
     version = moment(note.updated_at, "object_attributes.updated_at") if note.updated_at else created_at
     return [
@@ -208,8 +204,6 @@ def read_note(posted: NotePosted, heard: Heard) -> list[e.Event]:
             bot=is_bot(posted.user),
             path=(place.new_path if place is not None else "") or "",
             commit_sha=note.commit_id or (place.head_sha if place is not None else "") or "",
-            characters=len(text),
-            suggestion=SUGGESTION in text,
-            question=text.rstrip().endswith("?"),
+            **remarked(note.note or ""),
         )
     ]

@@ -1,4 +1,4 @@
-"""What is read of GitHub's payloads about incidents, findings and the rules of branches."""
+"""What is read of GitHub's payloads about findings of scanners and the rules of branches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.sources.github.payloads import (
-    Label,
     Number,
     Organization,
     Posted,
@@ -16,24 +15,6 @@ from pipeline.sources.github.payloads import (
     Struct,
     User,
 )
-
-
-class Issue(Struct, frozen=True, kw_only=True):
-    number: Number
-    created_at: datetime
-    updated_at: datetime
-    closed_at: datetime | None = None
-    state: Short | None = None
-    title: str | None = None
-    body: str | None = None
-    html_url: Short | None = None
-    labels: list[Label] = []
-    assignees: list[User] = []
-
-
-class IssuePosted(Posted, frozen=True, kw_only=True):
-    issue: Issue
-    label: Label | None = None
 
 
 class Rule(Struct, frozen=True):

@@ -34,7 +34,7 @@ class Fact(NamedTuple):
 NOTHING = Fact()
 
 
-class Surroundings(NamedTuple):
+class CiJob(NamedTuple):
     """What is known of the job that runs; ``ci`` is "" outside of a CI that we know."""
 
     ci: str = ""
@@ -58,13 +58,13 @@ class Surroundings(NamedTuple):
     remark: str = ""
 
 
-def read_surroundings(environment: Mapping[str, str]) -> Surroundings:
+def read_ci_job(environment: Mapping[str, str]) -> CiJob:
     """What the variables of a job say; nothing at all outside of a CI."""
     if environment.get("GITHUB_ACTIONS") == "true":
         return _github(environment)
     if environment.get("GITLAB_CI") == "true":
         return _gitlab(environment)
-    return Surroundings()
+    return CiJob()
 
 
 def _first(environment: Mapping[str, str], *variables: str) -> Fact:
@@ -79,7 +79,7 @@ def _commit(environment: Mapping[str, str], variable: str) -> Fact:
     return fact if _SHA.fullmatch(fact.value) else NOTHING
 
 
-def _github(environment: Mapping[str, str]) -> Surroundings:
+def _github(environment: Mapping[str, str]) -> CiJob:
     event = environment.get("GITHUB_EVENT_NAME", "")
     ref = _first(environment, "GITHUB_REF_NAME")
     kind = environment.get("GITHUB_REF_TYPE", "")
@@ -100,7 +100,7 @@ def _github(environment: Mapping[str, str]) -> Surroundings:
     if run.value and attempt.value not in ("", "1"):
         # run again, a job deploys again: that is how many go back to an older version
         run = Fact(f"{run.value}.{attempt.value}", f"{run.variable} and {attempt.variable}")
-    return Surroundings(
+    return CiJob(
         ci=GITHUB,
         repository=repository,
         sha=sha,
@@ -118,12 +118,12 @@ def _github(environment: Mapping[str, str]) -> Surroundings:
     )
 
 
-def _gitlab(environment: Mapping[str, str]) -> Surroundings:
+def _gitlab(environment: Mapping[str, str]) -> CiJob:
     sha, remark = _commit(environment, "CI_COMMIT_SHA"), ""
     if environment.get("CI_MERGE_REQUEST_EVENT_TYPE") in _TRIAL_MERGES:
         sha = _commit(environment, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA")
         remark = "CI_COMMIT_SHA is a trial merge, the commit at the head of the source branch counts"
-    return Surroundings(
+    return CiJob(
         ci=GITLAB,
         repository=_first(environment, "CI_PROJECT_PATH"),
         sha=sha,
