@@ -62,6 +62,15 @@ class LiveSettings(BaseModel):
             " was made of them does not, and stays.",
         ),
     ] = 30
+    dead_letters_days: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=3650,
+            description="How many days dead letters are kept, with what was refused; the oldest of more than"
+            " 20000 go before. Empty: as long as deliveries.",
+        ),
+    ] = None
     delivery_bytes_max: Annotated[
         int,
         Field(
@@ -82,7 +91,7 @@ class LiveSettings(BaseModel):
     trusted_proxies: Annotated[
         str,
         Field(
-            description="Addresses of proxies, separated by commas, whose header (below) says who"
+            description="Addresses of proxies, separated by commas, whose headers (below) say who"
             " reads: an OpenID Connect proxy in front. Empty: nobody's.",
         ),
     ] = ""
@@ -90,6 +99,13 @@ class LiveSettings(BaseModel):
         str,
         Field(description="Header in which a trusted proxy names the reader's role."),
     ] = "X-Aftermerge-Role"
+    proxy_person_header: Annotated[
+        str,
+        Field(
+            description="Header in which a trusted proxy names the reader's login, which verdicts need: the"
+            " one that the forge knows the person by, so that tokens are the same.",
+        ),
+    ] = "X-Forwarded-User"
     incident_labels: Annotated[
         str,
         Field(description="Labels that make an issue an incident, separated by commas."),
@@ -115,6 +131,11 @@ class LiveSettings(BaseModel):
             description="Sections that a description should have, as JSON: name -> regular expression.",
         ),
     ] = texts.SECTIONS
+
+    @property
+    def letters_kept_days(self) -> int:
+        """How many days dead letters are kept."""
+        return self.received_days if self.dead_letters_days is None else self.dead_letters_days
 
     @field_validator("listen", "clickhouse_listen")
     @classmethod

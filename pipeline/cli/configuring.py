@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.instants import machine_now, microseconds
 from pipeline.cli.version import version
 from pipeline.cli.wiring import Parts
 from pipeline.credentials import Credentials
@@ -13,10 +14,12 @@ from pipeline.live_settings import names
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.judging import Word
     from pipeline.normalize import Normalizer
     from pipeline.receive.access import Access
     from pipeline.receive.configuration import ReceiverSettings
     from pipeline.receive.keeping import KeyRing
+    from pipeline.receive.verdicts import Judge, Said
     from pipeline.sources.deliveries import Delivery, Reader
     from pipeline.upkeep import Upkeep
 
@@ -74,9 +77,14 @@ def access_of(settings: Settings, credentials: Credentials) -> Access:
     if proxies:
         # the proxy names the role itself: it has asked who the person is
         proxy = TrustedProxy(
-            settings.proxy_role_header, networks(proxies), {str(role): role for role in Role}, default=None
+            settings.proxy_role_header,
+            networks(proxies),
+            {str(role): role for role in Role},
+            default=None,
+            person_header=settings.proxy_person_header,
         )
-    return Access(tokens, proxy)
+    persons = {token_digest(token): login for token, login in credentials.persons.items()}
+    return Access(tokens, proxy, persons)
 
 
 def reader_of(parts: Parts, mappings: Mapping[str, object]) -> Reader:
@@ -119,6 +127,62 @@ def mappings_of(directory: Path | None) -> dict[str, object]:
     if not found:
         raise ValueError(f"{directory}: there is no mapping (*.yaml) in it")
     return found
+
+
+def judge_of(parts: Parts, wake: Callable[[], None]) -> Judge:
+    """Takes verdicts of people in by the rules of ``aftermerge verdict``; ``wake`` who makes rows of them."""
+    from pipeline.core.parameters import DAY
+    from pipeline.judging import NothingToRetract, UnknownName, WrongWord, judged, keep
+    from pipeline.log.protocol import LogUnavailable
+    from pipeline.persons import KnownPersons, open_persons
+    from pipeline.receive.problems import Problem
+    from pipeline.receive.verdicts import Given
+    from pipeline.store import StoreUnavailable
+
+    def judge(workspace: str, said: Said, login: str) -> Given:
+        # of its own each time: the one of the steps is for their thread alone, and nobody is to be remembered
+        persons = KnownPersons(open_persons(parts.settings.data), parts.log)
+        try:
+            events = judged(
+                parts.store,
+                workspace,
+                _word_of(said),
+                persons.person_token,
+                login,
+                said_at=machine_now(),
+                horizon=parts.settings.horizon_days * DAY,
+            )
+            keep(parts.log, parts.codec, workspace, persons, events)
+        except WrongWord as error:
+            raise Problem(422, str(error)) from None
+        except UnknownName as error:
+            like = f"most like it: {', '.join(error.like)}" if error.like else "there is none yet"
+            raise Problem(404, f"{error}; {like}") from None
+        except NothingToRetract as error:
+            stands = ", ".join(error.standing) or "no word of that kind"
+            raise Problem(404, f"{error}; what stands: {stands}") from None
+        except StoreUnavailable as error:
+            raise LogUnavailable(str(error)) from error
+        wake()
+        return Given([event.id for event in events], any(event.imported for event in events))
+
+    return judge
+
+
+def _word_of(said: Said) -> Word:
+    from msgspec import UNSET
+
+    from pipeline.judging import Word
+
+    return Word(
+        incident=said.incident,
+        because=said.because,
+        cause=said.change or "",
+        merge_into=said.merge_into or "",
+        onset_at=None if said.onset is UNSET else microseconds(said.onset),
+        ignore_deployment=said.ignore_deployment or "",
+        retracted=said.retract,
+    )
 
 
 def unsealer_of(keys: KeyRing) -> Callable[[bytes], Delivery]:

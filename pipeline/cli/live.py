@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from pipeline.cli.configuring import (
     access_of,
     host_of,
+    judge_of,
     mappings_of,
     port_of,
     reader_of,
@@ -35,6 +36,8 @@ from pipeline.credentials import WrongCredentials, read_credentials
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from starlette.types import Scope
+
     from pipeline.embedded import Embedded
     from pipeline.receive.access import Access
     from pipeline.receive.configuration import ReceiverSettings
@@ -93,6 +96,7 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
         workspaces=sorted(receiver.workspaces),
         unseal=unseal,
         kept_days=parts.settings.received_days,
+        letters_days=parts.settings.letters_kept_days,
         now=machine_clock,
     )
     # the receiver answers in milliseconds while the steps work: they hand the interpreter over sooner
@@ -141,6 +145,7 @@ def _served(
         appender,
         stuck=loop.stuck,
         waiting=loop.waiting_for,
+        judge=judge_of(parts, loop.wake),
         watched=_watched(settings, loop),
     )
     host, port = host_of(settings.listen), port_of(settings.listen)
@@ -190,9 +195,8 @@ def _reading_served(parts: Parts, access: Access, token: str) -> Iterator[Server
     Without an address it still answers on a free port of loopback: other commands ask there.
     """
     from starlette.applications import Starlette
-    from starlette.middleware import Middleware
 
-    from pipeline.receive.access import OnlyThisMachine
+    from pipeline.receive.access import headers_of, peer_of
     from pipeline.receive.serving import Server
     from pipeline.store.answering import Answers
     from pipeline.web.clickhouse_http import ClickHouseHttp
@@ -202,21 +206,19 @@ def _reading_served(parts: Parts, access: Access, token: str) -> Iterator[Server
         yield None
         return
 
-    def check(told: str) -> str | None:
+    def check(told: str, scope: Scope) -> str | None:
         if told and secrets.compare_digest(told.encode(), token.encode()):
             return "admin"
-        if access.configured or not settings.clickhouse_listen:
-            identity = access.by_token(told)
-            return str(identity.role) if identity is not None else None
-        return "admin"
+        if not access.configured and not settings.clickhouse_listen:
+            return None  # open to other commands alone
+        identity = access.identify(headers_of(scope), peer_of(scope), told)
+        return str(identity.role) if identity is not None else None
 
     hidden = dict.fromkeys(("viewer", "responder"), SECURITY_TABLES)
     shown = dict.fromkeys(("viewer", "responder"), SHOWN_ROWS)
     answers = Answers.of(parts.store)
     endpoint = ClickHouseHttp(answers, check, hidden, shown)
-    # nobody is asked for a token: a page in a browser that came by another name must not get in either
-    guarded = [] if access.configured else [Middleware(OnlyThisMachine)]
-    app = Starlette(routes=endpoint.routes(), middleware=guarded)
+    app = Starlette(routes=endpoint.routes())
     address = settings.clickhouse_listen or "127.0.0.1:0"
     server = Server(app, host=host_of(address), port=port_of(address))
     try:

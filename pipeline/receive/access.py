@@ -10,14 +10,11 @@ from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 Network = IPv4Network | IPv6Network
 
-#: peers of a socket file have no address
-UNIX_SOCKET = "unix"
 IDENTITY_CHARACTERS_MAX = 200
+#: who acts on this machine where nobody is told from anybody else; no login has a space
+LOCAL = "this machine"
 _NAMES_OF_LOOPBACK = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 
@@ -40,10 +37,14 @@ GRANTS: dict[Role, frozenset[Role]] = {
 
 
 class Identity(NamedTuple):
-    """Who asks, as far as we know, and in which role. A token's name is the beginning of its digest."""
+    """Who asks, as far as we know, and in which role.
 
-    name: str
+    ``person`` is the login by which somebody's words are kept (as a keyed token): whose the reader's token
+    is, or whom the proxy names; "" when the proxy names nobody.
+    """
+
     role: Role
+    person: str = ""
 
     def may(self, role: Role) -> bool:
         """Whether this identity's role includes another."""
@@ -66,16 +67,18 @@ def token_digest(token: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxy:
-    """A proxy in front that signs people in (OIDC) and says who they are in a header.
+    """A proxy in front that signs people in (OIDC) and says in headers who they are.
 
-    The header counts only when the peer's address is in ``networks``; name -> role, and ``default`` for
-    everybody else whom the proxy let in (``None``: refused).
+    Headers count only when the peer's address is in ``networks``. ``roles``: what stands in ``header`` ->
+    role, and ``default`` for everybody else whom the proxy let in (``None``: refused). ``person_header``
+    has the login.
     """
 
     header: str
     networks: tuple[Network, ...]
     roles: Mapping[str, Role] = field(default_factory=dict)
     default: Role | None = Role.VIEWER
+    person_header: str = ""
 
     def __post_init__(self) -> None:
         if not self.header or not self.networks:
@@ -85,6 +88,12 @@ class TrustedProxy:
         """Whether a peer is the proxy."""
         return _within(peer, self.networks)
 
+    def identity(self, headers: Mapping[str, str]) -> Identity | None:
+        """Whom the proxy means; only for what it sent itself."""
+        name = headers.get(self.header.lower(), "")[:IDENTITY_CHARACTERS_MAX]
+        role = self.roles.get(name, self.default) if name else None
+        return Identity(role, _login(headers.get(self.person_header.lower(), ""))) if role else None
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -93,6 +102,8 @@ class Access:
     #: digest of a token (``token_digest``) -> its role
     tokens: Mapping[str, Role] = field(default_factory=dict, repr=False)
     proxy: TrustedProxy | None = None
+    #: digest of a token -> the login of the one person who has it; of others only the role is known
+    persons: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def configured(self) -> bool:
@@ -105,20 +116,23 @@ class Access:
         found = None
         for known, role in self.tokens.items():
             if hmac.compare_digest(known.lower(), digest):
-                found = Identity(f"token {digest[:8]}", role)
+                found = Identity(role, self.persons.get(known, f"token of {role}"))
         return found
 
-    def identify(self, headers: Mapping[str, str], peer: str) -> Identity | None:
-        """Who sent a request, by headers with lower-case names and the peer's address or ``UNIX_SOCKET``."""
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and token.strip():
-            return self.by_token(token.strip())
+    def identify(self, headers: Mapping[str, str], peer: str, token: str | None = None) -> Identity | None:
+        """Who sent a request, by headers with lower-case names and the peer's address ("": unknown).
+
+        ``token`` is what the request has in a token's place, for who also looks elsewhere than in the
+        header ``Authorization``.
+        """
+        if not self.configured:
+            return Identity(Role.ADMIN, LOCAL) if from_this_machine(headers, peer) else None
+        if token is None:
+            token = _bearer(headers)
+        if token:
+            return self.by_token(token)
         if self.proxy is not None and self.proxy.trusts(peer):
-            name = headers.get(self.proxy.header.lower(), "")[:IDENTITY_CHARACTERS_MAX]
-            role = self.proxy.roles.get(name, self.proxy.default) if name else None
-            return Identity(name, role) if role is not None else None
-        if not self.configured and from_this_machine(headers, peer):
-            return Identity("local", Role.ADMIN)
+            return self.proxy.identity(headers)
         return None
 
     def require(self, role: Role, headers: Mapping[str, str], peer: str) -> Identity:
@@ -141,8 +155,8 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
 
 def is_loopback(peer: str) -> bool:
-    """Whether an address, a host's name or ``UNIX_SOCKET`` is this machine itself."""
-    if peer in (UNIX_SOCKET, "localhost"):
+    """Whether an address or a host's name is this machine itself."""
+    if peer == "localhost":
         return True
     try:
         address = ip_address(peer.strip("[]"))
@@ -154,9 +168,9 @@ def is_loopback(peer: str) -> bool:
 
 
 def peer_of(scope: Mapping[str, Any]) -> str:
-    """The address of whoever is connected; ``UNIX_SOCKET`` for a socket file."""
+    """The address of whoever is connected; "" when that is not known."""
     client = scope.get("client")
-    return str(client[0]) if client and client[0] else UNIX_SOCKET
+    return str(client[0]) if client and client[0] else ""
 
 
 def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
@@ -176,29 +190,25 @@ def from_this_machine(headers: Mapping[str, str], peer: str) -> bool:
     """
     if not is_loopback(peer) or "x-forwarded-for" in headers or "forwarded" in headers:
         return False
-    if peer == UNIX_SOCKET:
-        return True
     host = headers.get("host", "").lower()
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     origin = headers.get("origin", "")
     return name in _NAMES_OF_LOOPBACK and (not origin or origin.partition("://")[2].lower() == host)
 
 
-class OnlyThisMachine:
-    """An application that asks nobody for a token: for programs on this machine, by its own name."""
+def _bearer(headers: Mapping[str, str]) -> str:
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse with 403."""
-        if scope["type"] == "http" and not from_this_machine(headers_of(scope), peer_of(scope)):
-            refusal = PlainTextResponse(
-                "ask from this machine as 127.0.0.1, or set a token for reading\n", 403
-            )
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+def _login(told: str) -> str:
+    """The login in a header; "" for what can't be one, such as two that were joined by a comma."""
+    try:
+        login = told.encode("latin-1").decode()
+    except UnicodeError:
+        return ""
+    plain = login.isprintable() and not any(char.isspace() or char == "," for char in login)
+    return login if plain and len(login) <= IDENTITY_CHARACTERS_MAX else ""
 
 
 def _within(peer: str, allowed: tuple[Network, ...]) -> bool:

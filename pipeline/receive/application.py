@@ -1,12 +1,11 @@
-"""The receiver's HTTP interface: deliveries in, and what is known about its own health."""
+"""The receiver's HTTP interface: deliveries and verdicts in, and what is known about its own health."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import wraps
 from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry
@@ -16,15 +15,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pipeline.receive.access import Access, AccessRefused, Identity, Role, headers_of, peer_of
+from pipeline.receive.access import Role
 from pipeline.receive.appending import Appender
 from pipeline.receive.configuration import ReceiverSettings
+from pipeline.receive.identifying import identify
 from pipeline.receive.metrics import CONTENT_TYPE, ReceiverMetrics
 from pipeline.receive.openapi import document
 from pipeline.receive.problems import Problem, problem_response
 from pipeline.receive.receiving import Receiving
-
-Endpoint = Callable[[Request], Awaitable[Response]]
+from pipeline.receive.verdicts import Judge, Verdicts
 
 _NOT_FOUND = "nothing is here: deliveries go to /receive/{workspace}/{source}; /openapi.json lists the rest"
 
@@ -36,8 +35,8 @@ def application(
     ready: Callable[[], Sequence[str]] = tuple,
     stuck: Callable[[], str] = str,
     waiting: Callable[[], str] = str,
+    judge: Judge | None = None,
     registry: CollectorRegistry | None = None,
-    routes: Sequence[BaseRoute] = (),
     watched: Mapping[str, tuple[str, Callable[[], float]]] = MappingProxyType({}),
     now: Callable[[], int] = lambda: time.time_ns() // 1_000,
 ) -> Starlette:
@@ -45,9 +44,9 @@ def application(
 
     ``ready`` says, quickly, what keeps deliveries from being taken (nothing: ready); ``stuck`` why the
     process has to be restarted; ``waiting`` what rows are behind for, while deliveries are still taken.
-    ``registry`` is shown by `/metrics`; its own unless given. ``routes`` of other rooms are served beside
-    its own. ``watched``: name -> meaning and how to look a further number for `/metrics` up. ``now`` is
-    in microseconds UTC. The caller starts and stops the appender.
+    ``judge`` takes verdicts in; without it there is no address for them. ``registry`` is shown by
+    `/metrics`; its own unless given. ``watched``: name -> meaning and how to look a further number for
+    `/metrics` up. ``now`` is in microseconds UTC. The caller starts and stops the appender.
     """
     metrics = ReceiverMetrics(settings.source_names, registry)
     receiving = Receiving(settings, appender, metrics, now)
@@ -57,7 +56,10 @@ def application(
     metrics.watch("receive_bodies_bytes", "Bytes of the bodies in memory", lambda: receiving.room.bytes_held)
     for name, (meaning, measure) in watched.items():
         metrics.watch(name, meaning, measure)
-    pages = _Pages(settings, appender, metrics, ready, stuck, waiting)
+    pages = _Pages(settings, appender, metrics, ready, stuck, waiting, judges=judge is not None)
+    verdicts: list[BaseRoute] = []
+    if judge is not None:
+        verdicts = [Route("/verdicts/{workspace}", Verdicts(settings, judge).give, methods=["POST"])]
     app = Starlette(
         routes=[
             Route("/receive/{workspace}/{source}", receiving, methods=["POST"]),
@@ -66,35 +68,12 @@ def application(
             Route("/metrics", pages.measured, methods=["GET"]),
             Route("/config", pages.configured, methods=["GET"]),
             Route("/openapi.json", pages.described, methods=["GET"]),
-            *routes,
+            *verdicts,
         ],
         exception_handlers={HTTPException: _refused, Problem: _problem, Exception: _failed},
     )
     app.router.redirect_slashes = False
     return app
-
-
-def identify(access: Access, role: Role, request: Request) -> Identity:
-    """Who sent a request, if that may act in a role. Raises ``Problem`` (401 or 403)."""
-    try:
-        return access.require(role, headers_of(request.scope), peer_of(request.scope))
-    except AccessRefused as refused:
-        challenge = "Bearer" if refused.status == 401 else ""
-        raise Problem(refused.status, refused.reason, challenge=challenge) from None
-
-
-def for_role(access: Access, role: Role) -> Callable[[Endpoint], Endpoint]:
-    """An endpoint that only readers in a role reach; their ``Identity`` is ``request.state.identity``."""
-
-    def decorate(endpoint: Endpoint) -> Endpoint:
-        @wraps(endpoint)
-        async def guarded(request: Request) -> Response:
-            request.state.identity = identify(access, role, request)
-            return await endpoint(request)
-
-        return guarded
-
-    return decorate
 
 
 class _Pages:
@@ -108,6 +87,8 @@ class _Pages:
         ready: Callable[[], Sequence[str]],
         stuck: Callable[[], str],
         waiting: Callable[[], str],
+        *,
+        judges: bool,
     ) -> None:
         self._settings = settings
         self._appender = appender
@@ -115,6 +96,7 @@ class _Pages:
         self._ready = ready
         self._stuck = stuck
         self._waiting = waiting
+        self._judges = judges
 
     async def health(self, request: Request) -> Response:
         stuck = self._stuck()
@@ -163,9 +145,9 @@ class _Pages:
         try:
             identify(settings.access, Role.VIEWER, request)
         except Problem:
-            return _json(document())  # names of organisations are not for everybody
+            return _json(document(verdicts=self._judges))  # names of organisations are not for everybody
         workspaces = () if settings.workspace_pattern else sorted(settings.workspaces)
-        return _json(document(workspaces, sorted(settings.source_names)))
+        return _json(document(workspaces, sorted(settings.source_names), verdicts=self._judges))
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -105,7 +105,7 @@ def refusal_to_listen(host: str, sources: Mapping[str, SourceSecurity], access: 
     """Why an address must not be listened on; "" when it may.
 
     Off this machine, every enabled source needs a secret, and reading needs a token or a trusted proxy.
-    ``host`` is an address or a name; "" means every address; ``access.UNIX_SOCKET`` is a socket file.
+    ``host`` is an address or a name; "" means every address.
     """
     if is_loopback(host):
         return ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from pipeline.receive.problems import PROBLEM_TYPE
+from pipeline.receive.verdicts import MEDIA_TYPE, NAME_CHARACTERS_MAX, REASON_CHARACTERS_MAX
 
 _Told = dict[str, object]
 
@@ -36,6 +37,48 @@ _READY: _Told = {
         "waiting_for": {"type": "string"},
     },
 }
+_NAME: _Told = {"type": "string", "minLength": 1, "maxLength": NAME_CHARACTERS_MAX}
+_SAID: _Told = {
+    "type": "object",
+    "required": ["incident", "because"],
+    "anyOf": [{"required": [name]} for name in ("change", "merge_into", "onset", "ignore_deployment")],
+    "additionalProperties": False,
+    "properties": {
+        "incident": {**_NAME, "description": "which incident this is about"},
+        "because": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": REASON_CHARACTERS_MAX,
+            "pattern": r"\S",
+            "description": "why, in a sentence",
+        },
+        "change": {
+            **_NAME,
+            "description": "what caused it: a change, seven or more digits of its commit, `none` (no change"
+            " did), or `unseen` (a deployment that nobody reported)",
+        },
+        "merge_into": {**_NAME, "description": "it is the same as this other incident"},
+        "onset": {"type": "string", "format": "date-time", "description": "when the symptoms began"},
+        "ignore_deployment": {**_NAME, "description": "this deployment can't have caused it"},
+        "retract": {
+            "type": "boolean",
+            "default": False,
+            "description": "take the same word back: the one before it holds again",
+        },
+    },
+}
+_GIVEN: _Told = {
+    "type": "object",
+    "required": ["events", "waits_for_rebuild"],
+    "additionalProperties": False,
+    "properties": {
+        "events": {"type": "array", "minItems": 1, "items": {"type": "string"}, "description": "their ids"},
+        "waits_for_rebuild": {
+            "type": "boolean",
+            "description": "the incident is older than the horizon: `aftermerge rebuild` applies it",
+        },
+    },
+}
 _WAIT: _Told = {
     "Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}, "required": True}
 }
@@ -53,28 +96,57 @@ def _json(description: str, schema: _Told) -> _Told:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
+_REFUSALS: _Told = {
+    "401": _problem("No token, or nobody's"),
+    "403": _problem("The role does not allow it"),
+}
+
+
 def _reading(summary: str, responses: _Told, *, guarded: bool = True) -> _Told:
     told: _Told = {"summary": summary, "responses": dict(responses)}
     if not guarded:
         return {"get": {**told, "security": []}}
-    refusals = {
-        "401": _problem("No token, or nobody's"),
-        "403": _problem("The token's role does not allow it"),
+    return {"get": {**told, "responses": {**responses, **_REFUSALS}, "security": [{"reader": []}]}}
+
+
+def _name(what: str, pattern: str, known: Sequence[str]) -> _Told:
+    schema: _Told = {"type": "string", "enum": list(known)} if known else {"type": "string"}
+    schema["pattern"] = pattern
+    return {"name": what, "in": "path", "required": True, "schema": schema}
+
+
+def _workspace(known: Sequence[str]) -> _Told:
+    return _name("workspace", "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", known)
+
+
+def _verdicts(workspaces: Sequence[str]) -> _Told:
+    responses: _Told = {
+        "201": _json(
+            "It is in the log, and survives a crash; rows follow", {"$ref": "#/components/schemas/Given"}
+        ),
+        **_REFUSALS,
+        "404": _problem("No such workspace, incident, change or deployment"),
+        "408": _problem("The body took too long to arrive"),
+        "413": _problem("The body is too large"),
+        "415": _problem("The body is not told to be JSON"),
+        "422": _problem("The body says nothing, or what can't be"),
+        "503": _problem("It could not be checked or stored", _WAIT),
     }
-    return {"get": {**told, "responses": {**responses, **refusals}, "security": [{"reader": []}]}}
+    return {
+        "parameters": [_workspace(workspaces)],
+        "post": {
+            "summary": "Say what caused an incident, what it is the same as, or when it began; it restates",
+            "description": "For responders and admins. Whose word it is, the token or the proxy says.",
+            "security": [{"reader": []}],
+            "requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": _SAID}}},
+            "responses": responses,
+        },
+    }
 
 
 def _receive(workspaces: Sequence[str], sources: Sequence[str]) -> _Told:
-    def name(what: str, pattern: str, known: Sequence[str]) -> _Told:
-        schema: _Told = {"type": "string", "enum": list(known)} if known else {"type": "string"}
-        schema["pattern"] = pattern
-        return {"name": what, "in": "path", "required": True, "schema": schema}
-
     return {
-        "parameters": [
-            name("workspace", "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", workspaces),
-            name("source", "^[a-z0-9][a-z0-9_-]{0,49}$", sources),
-        ],
+        "parameters": [_workspace(workspaces), _name("source", "^[a-z0-9][a-z0-9_-]{0,49}$", sources)],
         "post": {
             "summary": "Take one delivery as a source sends it, store it, then answer",
             "description": "Each source proves itself by its own scheme; the body is stored as it came.",
@@ -98,7 +170,7 @@ def _receive(workspaces: Sequence[str], sources: Sequence[str]) -> _Told:
     }
 
 
-def document(workspaces: Sequence[str] = (), sources: Sequence[str] = ()) -> _Told:
+def document(workspaces: Sequence[str] = (), sources: Sequence[str] = (), *, verdicts: bool = False) -> _Told:
     """The description, as `/openapi.json` answers it; with names, it says that there are no others."""
     text: _Told = {"type": "string"}
     return {
@@ -106,11 +178,12 @@ def document(workspaces: Sequence[str] = (), sources: Sequence[str] = ()) -> _To
         "info": {
             "title": "Aftermerge",
             "version": _version(),
-            "description": "Takes deliveries, and says how it is.",
+            "description": "Takes deliveries and verdicts, and says how it is.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
             "/receive/{workspace}/{source}": _receive(workspaces, sources),
+            **({"/verdicts/{workspace}": _verdicts(workspaces)} if verdicts else {}),
             "/healthz": _reading(
                 "Whether the process works",
                 {
@@ -136,7 +209,7 @@ def document(workspaces: Sequence[str] = (), sources: Sequence[str] = ()) -> _To
             ),
         },
         "components": {
-            "schemas": {"Problem": _PROBLEM, "Received": _RECEIVED},
+            "schemas": {"Problem": _PROBLEM, "Received": _RECEIVED, "Given": _GIVEN},
             "securitySchemes": {
                 "reader": {"type": "http", "scheme": "bearer"},
                 "sender": {"type": "http", "scheme": "bearer"},

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 import threading
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import uvicorn
 import uvloop
@@ -23,7 +20,6 @@ START_SECONDS_MAX = 20.0
 #: how long requests that have begun may take to end when the server stops
 DRAIN_SECONDS_MAX = 15
 STOP_SECONDS_MAX = DRAIN_SECONDS_MAX + 10.0
-SOCKET_FILE_MODE = 0o600
 
 _POLL_SECONDS = 0.01
 
@@ -33,7 +29,7 @@ class CannotListen(RuntimeError):
 
 
 class Server:
-    """One application on one address, or on one socket file.
+    """One application on one address.
 
     Stopping ends in the order in which nothing gets lost: no new connections, answers to what has begun,
     and only then the caller stops the appender.
@@ -45,15 +41,13 @@ class Server:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        socket_path: Path | None = None,
         keep_alive_seconds: int = KEEP_ALIVE_SECONDS,
         message_seconds_max: float = MESSAGE_SECONDS_MAX,
     ) -> None:
-        """``port`` 0 takes a free one; ``socket_path`` goes before host and port. A request that has not
-        arrived whole within ``message_seconds_max`` ends its connection."""
+        """``port`` 0 takes a free one. A request that has not arrived whole within ``message_seconds_max``
+        ends its connection."""
         self._host = host
         self._port = port
-        self._path = socket_path
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -76,16 +70,12 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port it listens on; 0 for a socket file or before ``start``."""
-        if self._listening is None or self._path is not None:
-            return 0
-        return self._port
+        """The port it listens on; 0 before ``start``."""
+        return self._port if self._listening is not None else 0
 
     @property
     def address(self) -> str:
         """Where it answers, for people."""
-        if self._path is not None:
-            return f"unix:{self._path}"
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
@@ -97,8 +87,7 @@ class Server:
     def start(self) -> None:
         """Listen, and return when connections are accepted. Raises ``CannotListen``."""
         self._listening = self._bound()
-        if self._path is None:
-            self._port = int(self._listening.getsockname()[1])
+        self._port = int(self._listening.getsockname()[1])
         self._thread.start()
         overdue = time.monotonic() + START_SECONDS_MAX
         while not self._server.started:
@@ -114,8 +103,6 @@ class Server:
             self._thread.join(STOP_SECONDS_MAX)
         if self._listening is not None:
             self._listening.close()
-            if self._path is not None:
-                self._path.unlink(missing_ok=True)
         self._listening = None
 
     def _run(self) -> None:
@@ -128,8 +115,6 @@ class Server:
             raise
 
     def _bound(self) -> socket.socket:
-        if self._path is not None:
-            return self._bound_file(self._path)
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         bound = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -143,34 +128,3 @@ class Server:
                 hint = "use an address of this machine and a port that you may use"
             raise CannotListen(f"can't listen on {self.address} ({error.strerror}): {hint}") from error
         return bound
-
-    def _bound_file(self, path: Path) -> socket.socket:
-        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            if path.is_socket():
-                if _answers(path):
-                    raise CannotListen(f"another process answers at {path}: stop it, or use another file")
-                path.unlink()  # left behind by a process that was killed
-            mask = os.umask(0o777 & ~SOCKET_FILE_MODE)
-            try:
-                bound.bind(str(path))
-            finally:
-                os.umask(mask)
-            bound.listen(BACKLOG_CONNECTIONS)
-        except OSError as error:
-            bound.close()
-            raise CannotListen(
-                f"can't listen at {path} ({error.strerror}): check the directory, and keep its path short"
-            ) from error
-        except CannotListen:
-            bound.close()
-            raise
-        return bound
-
-
-def _answers(path: Path) -> bool:
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as tried:
-        tried.settimeout(1.0)
-        tried.connect(str(path))
-        return True
-    return False

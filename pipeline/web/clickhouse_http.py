@@ -21,6 +21,7 @@ from anyio import CapacityLimiter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from pipeline.store import StoreUnavailable
 from pipeline.store.answering import Answer, Answers, EngineError, quoted
@@ -49,7 +50,7 @@ _SPENT = 499  # the client has gone: nobody reads this
 
 
 class ClickHouseHttp:
-    """The endpoint. ``check`` gives the role of a token (an empty one: nobody said who they are).
+    """The endpoint. ``check`` gives the role of who sent a token ("": none was sent) in a request.
 
     ``hidden`` maps a role to the tables it may not read; ``shown`` maps a role to a condition by table,
     which the rows it reads there fulfil, also through views.
@@ -58,7 +59,7 @@ class ClickHouseHttp:
     def __init__(
         self,
         answers: Answers,
-        check: Callable[[str], str | None],
+        check: Callable[[str, Scope], str | None],
         hidden: Mapping[str, Collection[str]] = {},
         shown: Mapping[str, Mapping[str, str]] = {},
     ) -> None:
@@ -84,7 +85,7 @@ class ClickHouseHttp:
         query_id = request.query_params.get("query_id", "")
         if not _QUERY_ID.fullmatch(query_id):
             query_id = str(uuid.uuid4())
-        role = self._check(token(request))
+        role = self._check(token(request), request.scope)
         if role is None:
             message = "default: Authentication failed: the password is a token for reading"
             return self._headed(refusal(AUTHENTICATION_FAILED, message, query_id), query_id)

@@ -13,6 +13,8 @@ from typing import Final
 
 import lz4.frame  # type: ignore[import-untyped]
 
+from pipeline.store.packing import NotPacked, packed, unpacked
+
 #: a question, unpacked
 REQUEST_BYTES_MAX = 1024 * 1024
 #: an answer shorter than this isn't worth compressing
@@ -32,6 +34,7 @@ class WrongEncoding(ValueError):
 
 _ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "lz4": lambda body: bytes(lz4.frame.compress(body)),
+    "zstd": packed,
     "gzip": lambda body: gzip.compress(body, _LEVEL, mtime=0),
     "deflate": lambda body: zlib.compress(body, _LEVEL),
 }
@@ -64,10 +67,17 @@ def decoded(body: bytes, encoding: str) -> bytes:
         try:
             with lz4.frame.LZ4FrameDecompressor() as decompressor:
                 found = decompressor.decompress(body, REQUEST_BYTES_MAX + 1)
+                if not decompressor.eof and len(found) <= REQUEST_BYTES_MAX:
+                    raise WrongEncoding("the compressed body is cut off")
         except (RuntimeError, EOFError) as error:
             raise WrongEncoding(f"the body is not {encoding}: {error}") from None
+    elif encoding == "zstd":
+        try:
+            found = unpacked(body, REQUEST_BYTES_MAX + 1)
+        except NotPacked as error:
+            raise WrongEncoding(str(error)) from None
     else:
-        raise WrongEncoding(f"the Content-Encoding {encoding} is not known: use gzip, deflate or lz4")
+        raise WrongEncoding(f"the Content-Encoding {encoding} is not known: use gzip, deflate, lz4 or zstd")
     if len(found) > REQUEST_BYTES_MAX:
         raise BodyTooLarge(f"a question has at most {REQUEST_BYTES_MAX} bytes")
     return found

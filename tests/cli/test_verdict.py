@@ -195,6 +195,13 @@ def test_an_incident_is_not_merged_into_itself(data: Path) -> None:
     assert give(data, "INC-8", "--merge-into", "INC-8").exit_code == Exit.USAGE
 
 
+@pytest.mark.parametrize("onset", ["0001-01-01", "2999-01-01"])
+def test_an_onset_lies_in_the_past_and_in_our_times(data: Path, onset: str) -> None:
+    told = give(data, "INC-8", "--onset", onset)
+    assert told.exit_code == Exit.USAGE
+    assert "before 1990" in told.stderr
+
+
 def test_a_rebuild_changes_no_row(data: Path) -> None:
     assert give(data, "INC-8", "--change", "none").exit_code == Exit.OK
     tables = (

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.log.sqlite import SqliteLog
-from pipeline.receive import TOPIC, Access, Appender, CannotListen, KeyRing, Server, application
+from pipeline.receive import Access, CannotListen, KeyRing, Server, application
+from tests.answers import Answer
 from tests.receive.running import (
     ADMIN_TOKEN,
     PAIR,
@@ -22,7 +22,6 @@ from tests.receive.running import (
     SETTINGS,
     TOKEN,
     VIEWER_TOKEN,
-    Answer,
     Running,
     bearer,
     limited,
@@ -204,29 +203,3 @@ def test_a_request_that_never_ends_loses_its_connection(receiver: Running, begun
                     ended = True
     finally:
         server.stop()
-
-
-def test_a_socket_file(tmp_path: Path) -> None:
-    path = tmp_path / "up.sock"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left_behind:
-        left_behind.bind(str(path))
-    log = SqliteLog(tmp_path / "log.sqlite")
-    log.create_topic(TOPIC)
-    appender = Appender(log)
-    appender.start()
-    app = application(replace(SETTINGS, access=Access()), appender)
-    server = Server(app, socket_path=path)
-    server.start()
-    assert path.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(CannotListen, match="another process answers"):
-        Server(app, socket_path=path).start()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.connect(str(path))
-        connection.sendall(b"GET /config HTTP/1.1\r\nHost: up\r\nConnection: close\r\n\r\n")
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
-    server.stop()
-    server.stop()
-    appender.stop()
-    log.close()
-    assert not path.exists()
-    assert not server.alive

@@ -15,7 +15,8 @@ from pipeline.log.protocol import LogCorrupt
 from pipeline.log.sqlite import SqliteLog
 from pipeline.receive import KeyRing
 from pipeline.receive.problems import PROBLEM_TYPE
-from tests.receive.running import VIEWER_TOKEN, Answer, bearer, limited, running, signed
+from tests.answers import Answer
+from tests.receive.running import VIEWER_TOKEN, bearer, limited, running, signed
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY = b'{"action": "opened"}'

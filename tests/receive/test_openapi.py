@@ -26,19 +26,23 @@ from tests.receive.running import (
     Running,
     bearer,
     limited,
-    running,
 )
+from tests.receive.verdicts import ACCESS, RESPONDER_TOKEN, judging, workspace
 
 EXAMPLES = 25
 GUARDED = {"/config", "/metrics"}
-OPERATIONS = ["/receive/{workspace}/{source}", "/healthz", "/readyz", "/metrics", "/config", "/openapi.json"]
+PAGES = ["/healthz", "/readyz", "/metrics", "/config", "/openapi.json"]
+DELIVERIES = "/receive/{workspace}/{source}"
+VERDICTS = "/verdicts/{workspace}"
 
 
 @pytest.fixture(scope="module")
-def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def receiver(tmp_path_factory: pytest.TempPathFactory, dsn: str) -> Iterator[Running]:
     sources = {name: SOURCES[name] for name in ("local", "github", "alertmanager")}
-    told = replace(limited(body_bytes_max=2_000), sources=sources, workspaces=SETTINGS.workspaces)
-    with running(tmp_path_factory.mktemp("receiver"), told) as started:
+    told = replace(
+        limited(body_bytes_max=2_000), sources=sources, workspaces=SETTINGS.workspaces, access=ACCESS
+    )
+    with workspace(tmp_path_factory.mktemp("receiver"), dsn) as parts, judging(parts, told) as started:
         yield started
 
 
@@ -67,10 +71,10 @@ def asked(
 
 
 def test_every_address_is_tried(receiver: Running) -> None:
-    assert sorted(receiver.ask("/openapi.json").json["paths"]) == sorted(OPERATIONS)
+    assert sorted(receiver.ask("/openapi.json").json["paths"]) == sorted([*PAGES, DELIVERIES, VERDICTS])
 
 
-@pytest.mark.parametrize("path", OPERATIONS[1:])
+@pytest.mark.parametrize("path", PAGES)
 def test_pages_answer_as_described(receiver: Running, path: str) -> None:
     assert asked(receiver, path, GenerationMode.POSITIVE, bearer(ADMIN_TOKEN)) == {200}
     assert asked(receiver, path, GenerationMode.POSITIVE, {}) == ({401} if path in GUARDED else {200})
@@ -80,9 +84,26 @@ def test_pages_answer_as_described(receiver: Running, path: str) -> None:
 
 def test_deliveries_are_answered_as_described(receiver: Running) -> None:
     # without proof the open source takes them, the others don't
-    assert asked(receiver, OPERATIONS[0], GenerationMode.POSITIVE, {}) >= {202, 401}
-    assert asked(receiver, OPERATIONS[0], GenerationMode.POSITIVE, bearer(TOKEN)) >= {202}
-    assert asked(receiver, OPERATIONS[0], GenerationMode.NEGATIVE, {}) >= {404}
+    assert asked(receiver, DELIVERIES, GenerationMode.POSITIVE, {}) >= {202, 401}
+    assert asked(receiver, DELIVERIES, GenerationMode.POSITIVE, bearer(TOKEN)) >= {202}
+    assert asked(receiver, DELIVERIES, GenerationMode.NEGATIVE, {}) >= {404}
+
+
+def test_verdicts_are_answered_as_described(receiver: Running) -> None:
+    described = description(receiver)
+    good, bad = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+    assert asked(receiver, VERDICTS, good, {}) == {401}
+    assert asked(receiver, VERDICTS, good, bearer(VIEWER_TOKEN)) == {403}
+    assert asked(receiver, VERDICTS, good, bearer(RESPONDER_TOKEN)) == {404}
+    assert asked(receiver, VERDICTS, bad, bearer(RESPONDER_TOKEN)) >= {404, 422}
+    # of an incident that is there
+    body = described["paths"][VERDICTS]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    body["properties"]["incident"] = {"type": "string", "enum": ["INC-7", "INC-8"]}
+    body["properties"]["change"] = {"type": "string", "enum": ["none", "unseen"]}
+    body["required"].append("change")
+    for absent in ("merge_into", "onset", "ignore_deployment", "retract"):
+        del body["properties"][absent]
+    assert asked(receiver, VERDICTS, good, bearer(RESPONDER_TOKEN), described) == {201}
 
 
 def test_a_wrong_description_is_found(receiver: Running) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.receive import KeyRing, SourceSecurity
 from pipeline.receive.problems import PROBLEM_TYPE
+from tests.answers import Answer
 from tests.receive.running import (
     ADMIN_TOKEN,
     NEXT_SECRET,
@@ -25,7 +26,6 @@ from tests.receive.running import (
     SETTINGS,
     TOKEN,
     VIEWER_TOKEN,
-    Answer,
     Running,
     bearer,
     limited,

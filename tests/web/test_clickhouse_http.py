@@ -10,6 +10,7 @@ import zlib
 from contextlib import closing
 
 import lz4.frame  # type: ignore[import-untyped]
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,7 +141,12 @@ def test_errors_have_a_code_and_one_line(
 def test_answers_are_compressed_when_asked(endpoint: Endpoint) -> None:
     statement = "select number from numbers(1000)"
     plain = endpoint.ask(statement).body
-    unpacked = {"gzip": gzip.decompress, "deflate": zlib.decompress, "lz4": lz4.frame.decompress}
+    unpacked = {
+        "gzip": gzip.decompress,
+        "deflate": zlib.decompress,
+        "lz4": lz4.frame.decompress,
+        "zstd": lambda body: pa.Codec("zstd").decompress(body, len(plain), asbytes=True),
+    }
     for name, unpack in unpacked.items():
         headers = {"Accept-Encoding": f"br;q=1.0, {name}"}
         got = endpoint.ask(statement, enable_http_compression=1, headers=headers)
@@ -152,13 +158,20 @@ def test_answers_are_compressed_when_asked(endpoint: Endpoint) -> None:
 
 
 def test_questions_may_be_compressed_and_are_unpacked_to_a_limit(endpoint: Endpoint) -> None:
-    packed = {"gzip": gzip.compress, "deflate": zlib.compress, "lz4": lz4.frame.compress}
+    packed = {
+        "gzip": gzip.compress,
+        "deflate": zlib.compress,
+        "lz4": lz4.frame.compress,
+        "zstd": lambda body: pa.Codec("zstd").compress(body, asbytes=True),
+    }
     bomb = b"select 1 --" + b" " * (encodings.REQUEST_BYTES_MAX + 1)
     for name, pack in packed.items():
         headers = {"Content-Encoding": name}
         assert endpoint.ask(body=pack(b"select 1"), headers=headers).body == b"1\n"
         assert endpoint.ask(body=pack(bomb), headers=headers).status == 413
         assert endpoint.ask(body=b"no such thing", headers=headers).code == 36
+        assert endpoint.ask(body=pack(b"select 1")[:-3], headers=headers).code == 36
+        assert endpoint.ask(body=b"", headers=headers).code == 36
     assert endpoint.ask(body=gzip.compress(b"select 1")[:-9], headers={"Content-Encoding": "gzip"}).code == 36
     assert endpoint.ask(body=b"select 1", headers={"Content-Encoding": "br"}).code == 36
     assert endpoint.ask(body=bomb).status == 413

@@ -85,7 +85,7 @@ def test_every_table_and_view_reads_as_in_the_process(endpoint: Endpoint, client
         assert list(there.column_names) == here.columns
 
 
-@pytest.mark.parametrize("compress", [True, "gzip", "lz4"])
+@pytest.mark.parametrize("compress", [True, "gzip", "lz4", "zstd"])
 def test_every_kind_of_column(endpoint: Endpoint, compress: bool | str) -> None:
     statement = f"{KINDS} UNION ALL {KINDS}"
     for client in connected(endpoint, compress):
