@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from pipeline.codec.blocks import schema_of
 from pipeline.core.events import RECORDS
 from pipeline.core.facts import (
     ArtifactFact,
@@ -19,7 +20,6 @@ from pipeline.core.facts import (
     IncidentFact,
     ServiceFact,
 )
-from pipeline.store.columns import schema_of
 
 HOUR = 3_600_000_000
 START = 1_600_000_000_000_000

@@ -36,6 +36,7 @@ from pipeline.correlate import GROUP, Correlator
 from pipeline.log.protocol import Log
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import EVENTS, STATE
+from pipeline.sink import Sink
 from pipeline.store import Store
 
 #: as many as ``aftermerge`` takes unless told otherwise
@@ -122,7 +123,7 @@ def measured(kind: str, log: SqliteLog, store: Store, parameters: Parameters) ->
     found = Pass(events=log.end(EVENTS, 0))
     wall, cpu, main = time.perf_counter(), time.process_time(), time.thread_time()
     if kind == "full":
-        found.rows = Correlator(log, Codec(), store, parameters, BATCH_EVENTS).run().rows
+        found.rows = Correlator(log, Codec(), Sink(store), parameters, BATCH_EVENTS).run().rows
     elif kind == "floor":
         floor(log, store)
     else:

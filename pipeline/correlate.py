@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pipeline.codec import Codec, collector_held_off
 from pipeline.core.parameters import Parameters
 from pipeline.dead_letters import bury
+from pipeline.destination import Appended, Destination
 from pipeline.folding import Batch, Folding
+from pipeline.letter_limit import TooManyLetters
 from pipeline.log.protocol import Log, LogUnavailable, Record
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, STATE
-from pipeline.poison import first_failing, letter_of
+from pipeline.poison import UNFOLDABLE_MAX, first_failing, letter_of
 from pipeline.rebuild import Source, rebuild
-from pipeline.sink import Sink
-from pipeline.store import Store, StoreUnavailable
+from pipeline.store import StoreUnavailable
 
 GROUP = "correlate"
 #: a log is taken in by at least so many batches, unless they would be smaller than this
@@ -33,10 +35,10 @@ BATCH_EVENTS_MIN = 8_000
 COLLECTED_AFTER_BATCHES = 16
 #: the writer waits for the interpreter dozens of times a batch, each time for as long as this
 HANDOVER_SECONDS = 0.001
-#: so many events in one run that can't be folded are no accident
-UNFOLDABLE_MAX = 1_000
 
 ProgressCall = Callable[[str, int, int | None], None]
+#: offsets of a batch, and by offset why a record of it could not be read
+Judge = Callable[[Sequence[int], Mapping[int, str]], None]
 
 
 @dataclass
@@ -60,25 +62,31 @@ class Summary:
 
 
 class Correlator:
-    """Keeps the tables of all workspaces of a log in line with its events."""
+    """Keeps the rows of all workspaces of one partition in line with its events."""
 
     def __init__(
         self,
         log: Log,
         codec: Codec,
-        store: Store,
+        destination: Destination,
         parameters: Parameters,
         batch_events: int,
         scratch: Path | None = None,
+        *,
+        partition: int = PARTITION,
+        judge: Judge = lambda offsets, reasons: None,
     ) -> None:
+        """``judge`` is told of each batch what could not be read of it, and raises when that is too much."""
         self._log = log
         self._codec = codec
-        self._sink = Sink(store)
+        self._destination = destination
         self._parameters = parameters
         self._batch_events = batch_events
         #: where a rebuild may put what does not fit in memory; the system's own place when not told
         self._scratch = scratch
-        self._folding = Folding(log, codec, parameters)
+        self._partition = partition
+        self._judge = judge
+        self._folding = Folding(log, codec, parameters, partition)
 
     def run(self, progress: ProgressCall | None = None) -> Summary:
         """Take in everything that the log holds now.
@@ -99,11 +107,11 @@ class Correlator:
         state = self._folding.state
         with self._or_forget():
             for name in state.workspaces():
-                if state.epoch(name).outdated(self._parameters) or not self._sink.holds_facts(name):
-                    self.rebuild(name, progress)
+                if state.epoch(name).outdated(self._parameters) or not self._destination.holds_facts(name):
+                    summary.dead_letters += self.rebuild(name, progress).dead_letters
                     summary.rebuilt = True
                 elif state.parked(name):
-                    batch = self._folding.refold(name, self._log.committed(GROUP, EVENTS, PARTITION))
+                    batch = self._folding.refold(name, self._log.committed(GROUP, EVENTS, self._partition))
                     if batch is not None:
                         summary.count(batch)
                         self._write(batch)
@@ -121,8 +129,8 @@ class Correlator:
                     self._catch_up(summary, progress)
                 return
             except Exception as error:
-                outage = isinstance(error, LogUnavailable | StoreUnavailable)
-                if outage or not self._set_aside():
+                blameless = isinstance(error, LogUnavailable | StoreUnavailable | TooManyLetters)
+                if blameless or not self._set_aside():
                     raise
                 summary.dead_letters += 1
         raise RuntimeError(f"more than {UNFOLDABLE_MAX} events can't be folded: see the dead letters")
@@ -143,25 +151,25 @@ class Correlator:
     def _set_aside(self) -> bool:
         """Find the event that the batch after the last commit fails with, and bury it; false without one."""
         folding = self._folding
-        offset = self._log.committed(GROUP, EVENTS, PARTITION)
-        records = self._log.read(EVENTS, PARTITION, offset, self._batch_events)
+        offset = self._log.committed(GROUP, EVENTS, self._partition)
+        records = self._log.read(EVENTS, self._partition, offset, self._batch_events)
 
         def attempt(part: Sequence[Record]) -> None:
             folding.forget()
-            for facts in folding.fold(list(part), part[-1].offset + 1).facts:
-                self._sink.prepared(*facts)
+            for facts in folding.fold(list(part), part[-1].offset + 1 if part else offset).facts:
+                self._destination.prepared(*facts)
 
         found = first_failing([one for one in records if one.offset not in folding.skipped], attempt)
         folding.forget()
         if found is None:
             return False
-        bury(self._log, [letter_of(*found)])
+        bury(self._log, [letter_of(*found, self._partition)])
         folding.skipped |= {found[0].offset}
         return True
 
     def _catch_up(self, summary: Summary, progress: ProgressCall | None) -> None:
-        start = offset = self._log.committed(GROUP, EVENTS, PARTITION)
-        end = self._log.end(EVENTS, PARTITION)
+        start = offset = self._log.committed(GROUP, EVENTS, self._partition)
+        end = self._log.end(EVENTS, self._partition)
         # a short log, too, is folded and written side by side
         size = min(self._batch_events, max(BATCH_EVENTS_MIN, (end - start) // BATCHES_MIN))
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sink") as writer:
@@ -169,11 +177,12 @@ class Correlator:
             pending: Future[int] | None = None
             try:
                 while offset < end:
-                    records = self._log.read(EVENTS, PARTITION, offset, size)
+                    records = self._log.read(EVENTS, self._partition, offset, size)
                     if not records:
                         break
                     offset = records[-1].offset + 1
                     batch = self._folding.fold(records, offset)
+                    self._judge([record.offset for record in records], batch.refused)
                     records = []  # not beside those of the next read
                     summary.count(batch)
                     batches += 1
@@ -187,22 +196,25 @@ class Correlator:
             finally:
                 if pending is not None:
                     summary.rows += pending.result()
-        self._sink.write_dead_letters(self._log)
+        self._destination.write_dead_letters(self._log)
 
     def _write(self, batch: Batch) -> int:
         """Rows first, then state and offset in one transaction."""
         # all of it as columns first: what no column can hold is known before anything is written
-        prepared = [self._sink.prepared(*facts) for facts in batch.facts]
+        prepared = [self._destination.prepared(*facts) for facts in batch.facts]
         batch.facts.clear()
         # what is written is let go at once: meanwhile another batch is being folded
         batch.columns.reverse()
         while batch.columns:
-            self._sink.write_events(*batch.columns.pop())
-        count = sum(map(self._sink.write_prepared, prepared))
-        appended = [(STATE, PARTITION, batch.state)]
+            self._destination.write_events(*batch.columns.pop())
+        appended: list[Appended] = [(STATE, self._partition, batch.state)]
+        count = 0
+        for one in chain.from_iterable(prepared):
+            count += one.rows
+            appended += one.write()
         if batch.letters:
             appended.append((DEAD_LETTERS, PARTITION, batch.letters))
-        self._log.commit(GROUP, EVENTS, PARTITION, batch.end, appended=appended)
+        self._log.commit(GROUP, EVENTS, self._partition, batch.end, appended=appended)
         return count
 
     def rebuild(self, name: str, progress: ProgressCall | None = None) -> Summary:
@@ -215,13 +227,30 @@ class Correlator:
         folding.close(name)
         with self._or_forget():
             epoch = folding.state.begin(name, self._parameters)
-            end = self._log.committed(GROUP, EVENTS, PARTITION)
-            source = Source(self._log, self._codec, name, end, folding.skipped)
+            end = self._log.committed(GROUP, EVENTS, self._partition)
+            source = Source(self._log, self._codec, name, end, folding.skipped, self._partition)
             found = rebuild(
-                source, self._sink, self._parameters, epoch, self._batch_events, self._scratch, progress
+                source,
+                self._destination,
+                self._parameters,
+                epoch,
+                self._batch_events,
+                self._scratch,
+                progress,
             )
             folding.state.replace(name, found.workspace.whole_snapshot(), epoch, GROUP, end)
-        return Summary(read=found.read, folded=found.folded, rows=found.rows, rebuilt=True)
+        folding.skipped |= found.set_aside
+        return Summary(
+            read=found.read,
+            folded=found.folded,
+            rows=found.rows,
+            dead_letters=len(found.set_aside),
+            rebuilt=True,
+        )
+
+    def renew_dead_letters(self) -> None:
+        """Letters expired in the log: they leave the rows, too."""
+        self._destination.renew_dead_letters(self._log)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """What could not be taken in: kept with its bytes, its reason and its coordinates.
 
 Letters go to the ``dead_letters`` topic first; the sink copies them into the table of that name. A letter
-is never removed, but it ceases to ask for attention: when its place was read again and taken in (the
-letter follows once more, as settled), or when a person has looked at it (the offset of a consumer group).
+ceases to ask for attention when its place was read again and taken in (the letter follows once more, as
+settled), or when a person has looked at it (the offset of a consumer group). It is dropped by age, and so
+is the oldest of too many (``pipeline.retention``): whoever reads all of them reads a bounded number.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
     ``number`` is the line or the offset; ``failed_at`` is in microseconds UTC (0: not known) and takes no
     part in telling whether a letter is known already. With ``settled`` it is no refusal, but the note that
-    the same letter before it no longer holds since ``failed_at``.
+    the same letter before it no longer holds since ``failed_at``: it was taken in, or a person (``by``, a
+    token) does not want it, ``because`` of something.
     """
 
     workspace: str
@@ -40,6 +42,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
     value: bytes
     failed_at: int
     settled: bool = False
+    because: str = ""
+    by: str = ""
 
     @property
     def digest(self) -> bytes:
@@ -58,14 +62,22 @@ def as_record(letter: DeadLetter) -> NewRecord:
     return NewRecord(letter.workspace.encode(), _encoder.encode(shortened))
 
 
+def decode_letter(value: bytes) -> DeadLetter:
+    """The letter of a record of the topic."""
+    return _decoder.decode(value)
+
+
 def of_line(workspace: str, file: str, number: int, reason: str, value: bytes, failed_at: int) -> DeadLetter:
     """The letter of one line of a file."""
     return DeadLetter(workspace, "", -1, number, f"{file}:{number}", reason, value, failed_at)
 
 
 def bury(log: Log, letters: Iterable[DeadLetter]) -> int:
-    """Keep letters that are not kept yet, or settled since; returns how many there were, new or not."""
-    known = set(unsettled(log))
+    """Keep letters that are not kept yet, or settled since; returns how many there were, new or not.
+
+    What a person did not want stays as it is.
+    """
+    known = set(unsettled(log)) | {letter.digest for letter in _unwanted(log)}
     count = 0
     records: list[NewRecord] = []
     for letter in letters:
@@ -113,8 +125,8 @@ def settle(log: Log, letters: Iterable[DeadLetter], now: int) -> None:
 
 def waiting(log: Log) -> list[DeadLetter]:
     """The letters that nobody has looked at and that no later reading settled, oldest first."""
-    looked_at = log.committed(LOOKED_AT, TOPIC, 0)
-    return [letter for offset, letter in unsettled(log).values() if offset >= looked_at]
+    # what settles a letter comes after it: those before need not be read
+    return [letter for _, letter in unsettled(log, log.committed(LOOKED_AT, TOPIC, 0)).values()]
 
 
 def mark_looked_at(log: Log) -> None:
@@ -122,15 +134,20 @@ def mark_looked_at(log: Log) -> None:
     log.commit(LOOKED_AT, TOPIC, 0, log.end(TOPIC, 0))
 
 
-def unsettled(log: Log) -> dict[bytes, tuple[int, DeadLetter]]:
-    """By digest: the letters that no later reading settled, each with its offset."""
+def unsettled(log: Log, since: int = 0) -> dict[bytes, tuple[int, DeadLetter]]:
+    """By digest: the letters from an offset on that no later reading settled, each with its own."""
     found: dict[bytes, tuple[int, DeadLetter]] = {}
-    for offset, letter in _read(log, 0):
+    for offset, letter in read_all(log, since):
         if letter.settled:
             found.pop(letter.digest, None)
         else:
             found.setdefault(letter.digest, (offset, letter))
     return found
+
+
+def _unwanted(log: Log) -> Iterator[DeadLetter]:
+    """The notes of persons that they don't want a letter."""
+    return (letter for _, letter in read_all(log) if letter.settled and letter.because)
 
 
 def _append(log: Log, records: list[NewRecord]) -> None:
@@ -140,11 +157,12 @@ def _append(log: Log, records: list[NewRecord]) -> None:
 
 def read_letters(log: Log, offset: int = 0) -> Iterator[tuple[int, DeadLetter]]:
     """What was refused, from an offset on, each letter with its offset; settled since or not."""
-    return ((at, letter) for at, letter in _read(log, offset) if not letter.settled)
+    return ((at, letter) for at, letter in read_all(log, offset) if not letter.settled)
 
 
-def _read(log: Log, offset: int) -> Iterator[tuple[int, DeadLetter]]:
+def read_all(log: Log, offset: int = 0) -> Iterator[tuple[int, DeadLetter]]:
+    """Letters and the notes that they are settled, from an offset on, each with its own."""
     while records := log.read(TOPIC, 0, offset, READ_RECORDS_MAX):
         for record in records:
-            yield record.offset, _decoder.decode(record.value)
+            yield record.offset, decode_letter(record.value)
         offset = records[-1].offset + 1

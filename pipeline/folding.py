@@ -10,6 +10,7 @@ from pipeline.core.rows import TableRows
 from pipeline.core.workspace import Column, Workspace
 from pipeline.dead_letters import as_record
 from pipeline.log.protocol import Log, NewRecord, Record
+from pipeline.log.topics import PARTITION
 from pipeline.poison import letter_of, unfoldable
 from pipeline.state import State
 
@@ -30,20 +31,23 @@ class Batch:
     facts: list[tuple[str, int, list[TableRows]]] = field(default_factory=list)
     state: list[NewRecord] = field(default_factory=list)
     letters: list[NewRecord] = field(default_factory=list)
+    #: offset -> why a record could not be read
+    refused: dict[int, str] = field(default_factory=dict)
 
 
 class Folding:
     """The workspaces of one partition of ``events``, as far as they were folded."""
 
-    def __init__(self, log: Log, codec: Codec, parameters: Parameters) -> None:
+    def __init__(self, log: Log, codec: Codec, parameters: Parameters, partition: int = PARTITION) -> None:
         self._log = log
         self._codec = codec
         self._parameters = parameters
-        self.state = State(log)
+        self._partition = partition
+        self.state = State(log, partition)
         self._workspaces: dict[str, Workspace] = {}
         self._behind: dict[str, int] = {}
         #: offsets of events that can't be folded
-        self.skipped = unfoldable(log)
+        self.skipped = unfoldable(log, partition)
 
     def fold(self, records: list[Record], end: int) -> Batch:
         """Fold a batch and derive its rows; what can't be read becomes letters, what is unknown is parked."""
@@ -54,7 +58,9 @@ class Folding:
             workspace = self._open(name)
             decoded = self._codec.decode([records[place].value for place in places])
             for failure in decoded.failures:
-                batch.letters.append(as_record(letter_of(records[places[failure.position]], failure.reason)))
+                record = records[places[failure.position]]
+                batch.refused[record.offset] = failure.reason
+                batch.letters.append(as_record(letter_of(record, failure.reason, self._partition)))
             for position in decoded.unknown:
                 record = records[places[position]]
                 batch.state.append(self.state.park(name, record.offset, record.value))
@@ -116,7 +122,7 @@ class Folding:
         """Let go of what was folded and not written: the next batch begins with what was committed."""
         self._workspaces.clear()
         self._behind.clear()
-        self.state = State(self._log)
+        self.state = State(self._log, self._partition)
 
     def _open(self, name: str) -> Workspace:
         workspace = self._workspaces.get(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -70,7 +70,8 @@ class Normalizer:
     """Follows the ``received`` topic.
 
     ``unseal`` opens a kept delivery; ``now`` is the machine's clock; ``names`` knows whose the tokens are
-    that ``reader.person_token`` gives.
+    that ``reader.person_token`` gives; ``judge`` gets the offsets of each batch, and by offset why one
+    could not be read, before anything is committed: it raises to stop (``pipeline.letter_limit``).
     """
 
     def __init__(
@@ -81,6 +82,9 @@ class Normalizer:
         unseal: Callable[[bytes], Delivery],
         now: Callable[[], int],
         names: Names | None = None,
+        *,
+        partition: int = PARTITION,
+        judge: Callable[[Sequence[int], Mapping[int, str]], None] = lambda offsets, reasons: None,
     ) -> None:
         self._log = log
         self._codec = codec
@@ -88,41 +92,45 @@ class Normalizer:
         self._names = names
         self._unseal = unseal
         self._now = now
+        self._partition = partition
+        self._judge = judge
         self._unused: dict[tuple[str, str], Unused] = {}
-        for key, value in log.latest(UNUSED, PARTITION).items():
+        for key, value in log.latest(UNUSED, self._partition).items():
             source, _, kind = key.decode().partition("\0")
             self._unused[source, kind] = msgspec.json.decode(value, type=Unused)
 
     def run(self) -> Normalized:
         """Take in everything that the log holds now; raises ``LogUnavailable`` with nothing half done."""
         total = Normalized()
-        offset = self._log.committed(GROUP, RECEIVED, PARTITION)
+        offset = self._log.committed(GROUP, RECEIVED, self._partition)
         # what comes meanwhile waits for the next run: others want to work, too
-        end = self._log.end(RECEIVED, PARTITION)
-        while offset < end and (
-            records := self._log.read(RECEIVED, PARTITION, offset, min(BATCH_DELIVERIES_MAX, end - offset))
-        ):
+        end = self._log.end(RECEIVED, self._partition)
+        while records := self._received(offset, end):
             batch = self._read(records)
+            self._judge(
+                [record.offset for record in records], {one.number: one.reason for one in batch.letters}
+            )
             appended: list[tuple[str, int, list[NewRecord]]] = []
             events = 0
             for workspace, told in batch.events.items():
                 values = encoded(self._codec, told, batch.letters, workspace, self._now())
                 events += len(values)
                 key = workspace.encode()
-                appended.append((EVENTS, PARTITION, [NewRecord(key, value) for value in values]))
+                appended.append((EVENTS, self._partition, [NewRecord(key, value) for value in values]))
             if batch.letters:
-                appended.append((DEAD_LETTERS, PARTITION, [as_record(letter) for letter in batch.letters]))
+                letters = [as_record(letter) for letter in batch.letters]
+                appended.append((DEAD_LETTERS, PARTITION, letters))
             unused = self._counted(batch.unused)
             if unused:
                 records_of_kinds = [
                     NewRecord(f"{source}\0{kind}".encode(), _encode(told))
                     for (source, kind), told in unused.items()
                 ]
-                appended.append((UNUSED, PARTITION, records_of_kinds))
+                appended.append((UNUSED, self._partition, records_of_kinds))
             if named := self._names.new_records() if self._names is not None else []:
                 appended.append((PERSONS, PARTITION, named))
             offset = records[-1].offset + 1
-            self._log.commit(GROUP, RECEIVED, PARTITION, offset, appended=appended)
+            self._log.commit(GROUP, RECEIVED, self._partition, offset, appended=appended)
             self._unused |= unused
             if self._names is not None:
                 self._names.written()
@@ -140,6 +148,17 @@ class Normalizer:
 
     # -- reading --------------------------------------------------------------------------------
 
+    def parsed(self, record: Record) -> tuple[list[Event], list[DeadLetter]]:
+        """What the parser of today makes of one kept delivery: events and letters; nothing is written."""
+        batch = self._read([record])
+        return [event for told in batch.events.values() for event in told], batch.letters
+
+    def _received(self, offset: int, end: int) -> list[Record]:
+        """The next deliveries before an offset; none are left when it is empty."""
+        if offset >= end:
+            return []
+        return self._log.read(RECEIVED, self._partition, offset, min(BATCH_DELIVERIES_MAX, end - offset))
+
     def _read(self, records: list[Record]) -> _Batch:
         batch = _Batch({}, [], Counter())
         now = self._now()
@@ -154,20 +173,20 @@ class Normalizer:
             delivery = self._unseal(record.value)
             reading = self._parse(delivery)
         except InvalidEvent as error:
-            batch.letters.append(_letter(workspace, record, str(error), now))
+            batch.letters.append(self._letter(workspace, record, str(error), now))
             return
         except Exception as error:  # noqa: BLE001 - a parser's fault must not stop the deliveries behind it
-            _log.exception("the parser failed at %s", _place(record))
+            _log.exception("the parser failed at %s", self._place(record))
             reason = f"the parser itself failed: {type(error).__name__}"
-            batch.letters.append(_letter(workspace, record, reason, now))
+            batch.letters.append(self._letter(workspace, record, reason, now))
             return
         good: list[Event] = []
         for event in reading.events:
             if reason := refusal(event, now):
-                batch.letters.append(_letter(workspace, record, reason, now))
+                batch.letters.append(self._letter(workspace, record, reason, now))
             else:
                 good.append(event)
-        batch.letters.extend(_letter(workspace, record, reason, now) for reason in reading.refused)
+        batch.letters.extend(self._letter(workspace, record, reason, now) for reason in reading.refused)
         if good:
             batch.events.setdefault(workspace, []).extend(good)
         if reading.unused:
@@ -202,22 +221,21 @@ class Normalizer:
         parser version wins. A dead letter whose delivery can be read now is settled, and one that gives
         another reason now takes the place of the former. Raises ``LogUnavailable``: made again, it goes on.
         """
-        begin, end = self._log.begin(RECEIVED, PARTITION), self._log.committed(GROUP, RECEIVED, PARTITION)
+        begin = self._log.begin(RECEIVED, self._partition)
+        end = self._log.committed(GROUP, RECEIVED, self._partition)
         letters: dict[tuple[str, str], list[DeadLetter]] = {}
         for _, letter in unsettled(self._log).values():
             letters.setdefault((letter.workspace, letter.place), []).append(letter)
         known: dict[str, Digests] = {}
         total, offset = Normalized(), begin
-        while offset < end and (
-            records := self._log.read(RECEIVED, PARTITION, offset, min(BATCH_DELIVERIES_MAX, end - offset))
-        ):
+        while records := self._received(offset, end):
             offset = records[-1].offset + 1
             chosen = [record for record in records if self._wanted(record, source, since)]
             batch = self._read(chosen)
             events, held = self._append_fresh(batch, known)
             bury(self._log, batch.letters)
             refused = {letter.digest for letter in batch.letters}
-            places = [(record.key.decode(errors="replace"), _place(record)) for record in chosen]
+            places = [(record.key.decode(errors="replace"), self._place(record)) for record in chosen]
             places += [(name, place_of(event)) for name, told in batch.events.items() for event in told]
             healed = [
                 letter
@@ -253,8 +271,16 @@ class Normalizer:
             count, held = count + len(new), held + len(values) - len(new)
             if new:
                 key = workspace.encode()
-                self._log.append(EVENTS, PARTITION, [NewRecord(key, value) for value in new])
+                self._log.append(EVENTS, self._partition, [NewRecord(key, value) for value in new])
         return count, held
+
+    def _place(self, record: Record) -> str:
+        return f"{RECEIVED}/{self._partition}@{record.offset}"
+
+    def _letter(self, workspace: str, record: Record, reason: str, now: int) -> DeadLetter:
+        # the bytes stay where they are: they may name persons, and expire with the delivery
+        place = self._place(record)
+        return DeadLetter(workspace, RECEIVED, self._partition, record.offset, place, reason, b"", now)
 
     def _wanted(self, record: Record, source: str, since: int) -> bool:
         try:
@@ -262,12 +288,3 @@ class Normalizer:
         except InvalidEvent:
             return False
         return delivery.source == source and delivery.received_at >= since
-
-
-def _place(record: Record) -> str:
-    return f"{RECEIVED}/{PARTITION}@{record.offset}"
-
-
-def _letter(workspace: str, record: Record, reason: str, now: int) -> DeadLetter:
-    # the bytes stay where they are: they may name persons, and expire with the delivery
-    return DeadLetter(workspace, RECEIVED, PARTITION, record.offset, _place(record), reason, b"", now)

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from pipeline.codec import Columns
+from pipeline.codec.blocks import Block, fact_blocks
 from pipeline.core.facts import TABLES
 from pipeline.core.rows import TableRows
-from pipeline.dead_letters import read_letters
+from pipeline.dead_letters import DeadLetter, read_letters
+from pipeline.destination import Appended
 from pipeline.log.protocol import Log
 from pipeline.log.topics import DEAD_LETTERS, PARTITION
 from pipeline.store import DeadLetterRow, Store
-from pipeline.store.columns import Block, fact_blocks
+from pipeline.store.letters import empty_letters
 
 GROUP = "sink"
 LETTERS_MAX = 10_000
 
 
-class Prepared(NamedTuple):
+@dataclass
+class _Blocks:
     """Rows and deletions of one table as columns, and how many they are."""
 
+    store: Store
     table: str
     blocks: list[Block]
     rows: int
+
+    def write(self) -> Sequence[Appended]:
+        for block in self.blocks:
+            self.store.insert_block(self.table, block)
+        self.blocks.clear()
+        return ()
 
 
 class Sink:
@@ -41,9 +51,12 @@ class Sink:
 
     def write_facts(self, workspace: str, version: int, tables: list[TableRows]) -> int:
         """Write derived rows and deletions under one version; returns how many rows that were."""
-        return self.write_prepared(self.prepared(workspace, version, tables))
+        prepared = self.prepared(workspace, version, tables)
+        for one in prepared:
+            one.write()
+        return sum(one.rows for one in prepared)
 
-    def prepared(self, workspace: str, version: int, tables: list[TableRows]) -> list[Prepared]:
+    def prepared(self, workspace: str, version: int, tables: list[TableRows]) -> list[_Blocks]:
         """Derived rows as columns, before anything is written; raises for what no column can hold.
 
         Empties ``tables`` as it goes: rows are not held beside their columns.
@@ -53,19 +66,8 @@ class Sink:
         while tables:
             table, rows, deleted = tables.pop()
             blocks = list(fact_blocks(table, workspace, version, rows, deleted))
-            found.append(Prepared(table, blocks, len(rows) + len(deleted)))
+            found.append(_Blocks(self._store, table, blocks, len(rows) + len(deleted)))
         return found
-
-    def write_prepared(self, prepared: list[Prepared]) -> int:
-        """Write what was prepared, and let go of it; returns how many rows that were."""
-        count = 0
-        prepared.reverse()
-        while prepared:
-            table, blocks, rows = prepared.pop()
-            for block in blocks:
-                self._store.insert_block(table, block)
-            count += rows
-        return count
 
     def holds_events(self, workspace: str) -> bool:
         """Whether any event of a workspace is in the store."""
@@ -78,7 +80,7 @@ class Sink:
         return self._holds(" UNION ALL ".join(parts), workspace)
 
     def _holds(self, sql: str, workspace: str) -> bool:
-        return bool(self._store.query(sql, {"workspace": workspace}).rows)
+        return self._store.holds(sql, {"workspace": workspace})
 
     def delete_older(self, workspace: str, version: int, below: int) -> int:
         """After a rebuild: delete the rows that it did not write again."""
@@ -90,32 +92,41 @@ class Sink:
                 count += len(stale)
         return count
 
+    def renew_dead_letters(self, log: Log) -> None:
+        """Letters of the log expired: the table holds what is left of them."""
+        empty_letters(self._store)
+        self._holds_letters = False
+        self.write_dead_letters(log)
+
     def write_dead_letters(self, log: Log) -> None:
         """Copy new dead letters from the log into their table, and note how far that went."""
         start = log.committed(GROUP, DEAD_LETTERS, PARTITION)
         if start and not self._holds_letters:
-            if not self._store.query("SELECT 1 FROM dead_letters LIMIT 1").rows:
+            if not self._store.holds("SELECT 1 FROM dead_letters LIMIT 1"):
                 start = 0  # the store was emptied: it gets all of them again
             self._holds_letters = True
         rows: list[DeadLetterRow] = []
         end = start
         for offset, letter in read_letters(log, start):
             end = offset + 1
-            rows.append(
-                DeadLetterRow(
-                    letter.workspace,
-                    letter.topic,
-                    letter.partition,
-                    letter.number,
-                    letter.place,
-                    letter.reason,
-                    letter.value,
-                    letter.failed_at,
-                )
-            )
+            rows.append(row_of_letter(letter))
             if len(rows) >= LETTERS_MAX:
                 self._store.insert_dead_letters(rows)
                 rows.clear()
         if end > start:
             self._store.insert_dead_letters(rows)
             log.commit(GROUP, DEAD_LETTERS, PARTITION, end)
+
+
+def row_of_letter(letter: DeadLetter) -> DeadLetterRow:
+    """A dead letter as a row of its table."""
+    return DeadLetterRow(
+        letter.workspace,
+        letter.topic,
+        letter.partition,
+        letter.number,
+        letter.place,
+        letter.reason,
+        letter.value,
+        letter.failed_at,
+    )

@@ -35,18 +35,23 @@ class Epoch(msgspec.Struct, frozen=True):
 
 
 class State:
-    """Reads and makes the records of the ``state`` topic."""
+    """Reads and makes the records of one partition of the ``state`` topic."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, partition: int = PARTITION) -> None:
         self._log = log
+        self._partition = partition
         self._epochs: dict[str, Epoch] = {}
         self._parked: dict[str, dict[int, bytes]] = {}
-        for key, value in log.latest(STATE, PARTITION).items():
+        #: what was read and nobody asked for yet: a topic is read once, however many workspaces are in it
+        self._unread: dict[str, list[tuple[bytes, bytes]]] = {}
+        for key, value in log.latest(STATE, partition).items():
             name, _, entry = key.partition(_SEPARATOR)
             if entry == _EPOCH:
                 self._epochs[name.decode()] = msgspec.json.decode(value, type=Epoch)
             elif entry.startswith(_PARKED):
                 self._parked.setdefault(name.decode(), {})[int(entry[len(_PARKED) :])] = value
+            else:
+                self._unread.setdefault(name.decode(), []).append((entry, value))
 
     def workspaces(self) -> list[str]:
         """Workspaces that have a state."""
@@ -64,10 +69,14 @@ class State:
         """The entities' records of a workspace; a new workspace has none and begins its first epoch."""
         if workspace not in self._epochs:
             self._epochs[workspace] = Epoch(1, MODEL_VERSION, repr(parameters))
+            return []
+        unread = self._unread.pop(workspace, None)
+        if unread is not None:
+            return unread
         prefix = workspace.encode() + _SEPARATOR
         return [
             (key[len(prefix) :], value)
-            for key, value in self._log.latest(STATE, PARTITION).items()
+            for key, value in self._log.latest(STATE, self._partition).items()
             if key.startswith(prefix) and not key.startswith((prefix + _EPOCH, prefix + _PARKED))
         ]
 
@@ -93,8 +102,9 @@ class State:
         number = self._epochs[workspace].number + 1 if workspace in self._epochs else 1
         epoch = Epoch(number, MODEL_VERSION, repr(parameters), rebuilding=True)
         self._epochs[workspace] = epoch
+        self._unread.pop(workspace, None)
         key = workspace.encode() + _SEPARATOR + _EPOCH
-        self._log.append(STATE, PARTITION, [NewRecord(key, msgspec.json.encode(epoch))])
+        self._log.append(STATE, self._partition, [NewRecord(key, msgspec.json.encode(epoch))])
         return epoch
 
     def replace(
@@ -107,8 +117,8 @@ class State:
         kept = (prefix + _EPOCH, prefix + _PARKED)
         former = [
             NewRecord(key, b"")
-            for key in self._log.latest(STATE, PARTITION)
+            for key in self._log.latest(STATE, self._partition)
             if key.startswith(prefix) and key not in present and not key.startswith(kept)
         ]
         records = [*former, *self.records(workspace, snapshot)]
-        self._log.commit(group, EVENTS, PARTITION, offset, appended=[(STATE, PARTITION, records)])
+        self._log.commit(group, EVENTS, self._partition, offset, appended=[(STATE, self._partition, records)])

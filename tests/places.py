@@ -15,6 +15,7 @@ from pipeline.correlate import Correlator, Summary
 from pipeline.log.protocol import LogUnavailable
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import TOPICS
+from pipeline.sink import Sink
 from pipeline.store import Store
 from tests.runs import PARAMETERS
 from tests.worlds import (
@@ -103,8 +104,8 @@ class Place:
         store: Any = None,
     ) -> Summary:
         """A new process takes in everything that the log holds."""
-        step = Correlator(log or self.log, codec or Codec(), store or self.store, parameters, batch_events)
-        return step.run()
+        sink = Sink(store or self.store)
+        return Correlator(log or self.log, codec or Codec(), sink, parameters, batch_events).run()
 
     def held(self, workspace: str = ACME) -> dict[str, Any]:
         """Everything that the tables say, in a form that can be compared."""

@@ -213,7 +213,7 @@ def test_another_model_rebuilds_by_itself(place: Place, tmp_path: Path, dsn: str
 def test_a_rebuild_changes_nothing(place: Place, undisturbed: dict[str, Any]) -> None:
     place.append(history())
     place.correlate(40)
-    Correlator(place.log, Codec(), place.store, PARAMETERS, 40).rebuild(ACME)
+    Correlator(place.log, Codec(), Sink(place.store), PARAMETERS, 40).rebuild(ACME)
     assert place.held() == undisturbed
     more = deployed("api", 24 * 12, tag="v99")
     place.append([more])
@@ -243,11 +243,12 @@ def test_a_crash_in_mid_rebuild(place: Place, undisturbed: dict[str, Any]) -> No
     place.append(history())
     place.correlate(40)
     for call in (1, 4, 9):
+        sink = Sink(CrashingStore(place.store, call))
         with pytest.raises(Crash):
-            Correlator(place.log, Codec(), CrashingStore(place.store, call), PARAMETERS, 40).rebuild(ACME)
+            Correlator(place.log, Codec(), sink, PARAMETERS, 40).rebuild(ACME)
     log = CrashingLog(place.log, 2, after=False)
     with pytest.raises(Crash):
-        Correlator(log, Codec(), place.store, PARAMETERS, 40).rebuild(ACME)
+        Correlator(log, Codec(), Sink(place.store), PARAMETERS, 40).rebuild(ACME)
     assert place.correlate().rebuilt
     assert place.held() == undisturbed
     assert not place.correlate().rebuilt
@@ -267,13 +268,13 @@ def test_what_came_from_behind_the_horizon_waits_for_a_rebuild(
     summary = place.correlate(parameters=short)
     assert summary.behind_horizon == 1
     assert place.held()["deployments"][0] == 2
-    Correlator(place.log, Codec(), place.store, short, 100).rebuild(ACME)
+    Correlator(place.log, Codec(), Sink(place.store), short, 100).rebuild(ACME)
     assert place.held()["deployments"][0] == 3
     (tmp_path / "fresh").mkdir()
     with Place(tmp_path / "fresh", dsn) as fresh:
         fresh.append(sorted([*first, late, deployed("api", 24 * 29, tag="v3")], key=lambda event: event.time))
         fresh.correlate(parameters=short)
-        Correlator(fresh.log, Codec(), fresh.store, short, 100).rebuild(ACME)
+        Correlator(fresh.log, Codec(), Sink(fresh.store), short, 100).rebuild(ACME)
         assert fresh.held() == place.held()
 
 
@@ -344,7 +345,7 @@ def test_an_event_that_can_not_be_folded_is_set_aside(
         expected = without.held()
     assert place.held() == expected
     assert place.correlate(batch_events).read == 0
-    Correlator(place.log, Codec(), place.store, PARAMETERS, 10_000).rebuild(ACME)
+    Correlator(place.log, Codec(), Sink(place.store), PARAMETERS, 10_000).rebuild(ACME)
     assert place.held() == expected
     assert len(place.letters()) == 1
 
@@ -353,13 +354,13 @@ def test_after_an_error_nothing_that_was_folded_is_taken_for_written(
     place: Place, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.append(history())
-    step = Correlator(place.log, Codec(), place.store, PARAMETERS, 10_000)
+    step = Correlator(place.log, Codec(), Sink(place.store), PARAMETERS, 10_000)
 
     def failing(*_: object) -> int:
         raise ValueError("nobody expected this")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Sink, "write_prepared", failing)
+        patched.setattr(Store, "insert_block", failing)
         with pytest.raises(ValueError, match="nobody expected"):
             step.catch_up(Summary())
     assert place.log.committed("correlate", "events", 0) == 0

@@ -171,10 +171,11 @@ def parameters(settings: Settings) -> Parameters:
 def correlator(parts: Parts) -> Correlator:
     """The step that folds new events into the tables."""
     from pipeline.correlate import Correlator
+    from pipeline.sink import Sink
 
     settings = parts.settings
     return Correlator(
-        parts.log, parts.codec, parts.store, parameters(settings), settings.batch_rows, settings.data
+        parts.log, parts.codec, Sink(parts.store), parameters(settings), settings.batch_rows, settings.data
     )
 
 

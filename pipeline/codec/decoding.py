@@ -6,7 +6,7 @@ the bad values stand nearly alone, and these the row library judges one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -80,9 +80,8 @@ def decode_group(
             reason = f"schema {writer.id:08x} can't be read as {reader.record}: {error}"
             failures += [Failure(position, reason) for position in part.tolist()]
             continue
-        piece = _without_absurd_times(Piece(part, table), failures)
-        if len(piece.positions):
-            pieces.append(piece)
+        if len(part):
+            pieces.append(Piece(part, table))
     return pieces, failures
 
 
@@ -159,7 +158,8 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _without_absurd_times(piece: Piece, failures: list[Failure]) -> Piece:
+def without_absurd_times(piece: Piece, failures: list[Failure]) -> Piece:
+    """The rows whose times the store can hold; the others are added to the failures."""
     wrong: dict[int, str] = {}
     for field, column in zip(piece.table.schema, piece.table.columns, strict=True):
         if not pa.types.is_timestamp(field.type) or column.null_count == len(column):
@@ -173,6 +173,11 @@ def _without_absurd_times(piece: Piece, failures: list[Failure]) -> Piece:
                 wrong.setdefault(
                     row, f"{field.name} is {time}: microseconds of the years 1900 to 2299 are meant"
                 )
+    return without(piece, wrong, failures)
+
+
+def without(piece: Piece, wrong: Mapping[int, str], failures: list[Failure]) -> Piece:
+    """A piece without some of its rows, which are added to the failures with the reason for each."""
     if not wrong:
         return piece
     failures += [Failure(int(piece.positions[row]), reason) for row, reason in wrong.items()]

@@ -34,14 +34,21 @@ def encode_group(events: Sequence[Event], schema: ParsedSchema, number: int) -> 
 
 
 def _encode(events: Sequence[Event], schema: ParsedSchema, number: int) -> list[bytes]:
-    head = np.frombuffer(number.to_bytes(ID_BYTES, "big") * len(events), "<f4")
-    columns = [pa.array(np.zeros(len(events), bool)), pa.array(head)]
     with collector_held_off():
         by_field = list(zip(*map(msgspec.structs.astuple, events), strict=True))
-    for field, column in zip(arrow_schema(schema), by_field, strict=True):
-        columns.append(_lists(column) if pa.types.is_list(field.type) else _scalars(column, field))
+    columns = [
+        _lists(column) if pa.types.is_list(field.type) else _scalars(column, field)
+        for field, column in zip(arrow_schema(schema), by_field, strict=True)
+    ]
+    return serialized(columns, schema, number)
+
+
+def serialized(columns: Sequence[pa.Array], schema: ParsedSchema, number: int) -> list[bytes]:
+    """The values of rows that are given as the columns of a schema, head included."""
+    rows = len(columns[0])
+    head = np.frombuffer(number.to_bytes(ID_BYTES, "big") * rows, "<f4")
     names = [*HEAD_NAMES, *(field["name"] for field in schema.fields)]
-    batch = pa.RecordBatch.from_arrays(columns, names)
+    batch = pa.RecordBatch.from_arrays([pa.array(np.zeros(rows, bool)), pa.array(head), *columns], names)
     return [
         value
         for part in pyruhvro.serialize_record_batch(batch, schema.columnar, 1)

@@ -24,6 +24,10 @@ HEAD_BYTES = len(MAGIC) + ID_BYTES
 _HEAD_FIELDS = [{"name": "_magic", "type": "boolean"}, {"name": "_schema", "type": "float"}]
 HEAD_NAMES = [field["name"] for field in _HEAD_FIELDS]
 
+#: kinds of records: where their schemas stand in the directory of schemas
+EVENTS = ""
+FACTS = "facts"
+
 _ARROW_TYPES = {
     "string": pa.string(),
     "long": pa.int64(),
@@ -37,7 +41,7 @@ _ARROW_TYPES = {
 class ParsedSchema(NamedTuple):
     """One version of one record, ready to read and write."""
 
-    #: name in ``RECORDS`` (the schema's own name, without its namespace)
+    #: name in ``RECORDS``, or in ``TABLES`` (the schema's own name, without its namespace)
     record: str
     #: content address: the first 31 bits of the SHA-256 of the parsing canonical form
     id: int
@@ -102,17 +106,17 @@ def load_schemas(directory: Path) -> dict[int, ParsedSchema]:
 
 
 @cache
-def shipped_schemas() -> Mapping[int, ParsedSchema]:
-    """The schemas that travel with the code, by id."""
-    return load_schemas(resources.schemas())
+def shipped_schemas(kind: str = EVENTS) -> Mapping[int, ParsedSchema]:
+    """The schemas of a kind that travel with the code, by id."""
+    return load_schemas(resources.schemas() / kind)
 
 
 @cache
-def current_schemas() -> Mapping[str, ParsedSchema]:
-    """The schema that this version writes and reads each record with."""
+def current_schemas(kind: str = EVENTS) -> Mapping[str, ParsedSchema]:
+    """The schema that this version writes and reads each record of a kind with."""
     return {
         path.stem: parse_schema(path.read_text(encoding="utf-8"))
-        for path in resources.schemas().glob("*.avsc")
+        for path in (resources.schemas() / kind).glob("*.avsc")
     }
 
 
@@ -135,10 +139,12 @@ def arrow_type(avro: Any) -> pa.DataType:
     elif isinstance(avro, dict):
         if avro["type"] == "array":
             return pa.list_(arrow_type(avro["items"]))
+        if avro["type"] == "map":
+            return pa.map_(pa.string(), arrow_type(avro["values"]))
         return arrow_type(avro.get("logicalType", avro["type"]))
     elif avro in _ARROW_TYPES:
         return _ARROW_TYPES[avro]
-    raise ValueError(f"the type {avro!r} isn't one that events use")
+    raise ValueError(f"the type {avro!r} isn't one that events or facts use")
 
 
 def _plain(avro: Any) -> Any:

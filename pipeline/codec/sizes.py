@@ -17,7 +17,7 @@ _FIXED_BYTES = {pa.bool_(): 1, pa.float32(): 4, pa.float64(): 8}
 
 
 def shortest_bytes(batch: pa.RecordBatch) -> int:
-    """The bytes of all rows together; ``ValueError`` for a type that events don't use."""
+    """The bytes of all rows together; ``ValueError`` for a type that we don't use."""
     return sum(
         _column_bytes(column, field.nullable)
         for column, field in zip(batch.columns, batch.schema, strict=True)
@@ -40,6 +40,17 @@ def _column_bytes(column: pa.Array, optional: bool) -> int:
         counts = np.diff(column.offsets.to_numpy())
         # a block of items with its count, unless there is none; then the zero that ends the list
         return len(column) + _varint_bytes(counts[counts > 0]) + _text_bytes(column.flatten())
+    if pa.types.is_map(column.type):
+        bounds = column.offsets.to_numpy()
+        counts = np.diff(bounds)
+        first, entries = int(bounds[0]), int(bounds[-1] - bounds[0])
+        # as a list of pairs
+        return (
+            len(column)
+            + _varint_bytes(counts[counts > 0])
+            + _text_bytes(column.keys.slice(first, entries))
+            + _column_bytes(column.items.slice(first, entries), False)
+        )
     raise ValueError(f"no size is known for {column.type}")
 
 

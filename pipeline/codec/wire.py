@@ -8,7 +8,15 @@ from operator import itemgetter
 
 import numpy as np
 
-from pipeline.codec.decoding import Decoded, Failure, Piece, Positions, decode_group, joined
+from pipeline.codec.decoding import (
+    Decoded,
+    Failure,
+    Piece,
+    Positions,
+    decode_group,
+    joined,
+    without_absurd_times,
+)
 from pipeline.codec.encoding import encode_group
 from pipeline.codec.schemas import (
     HEAD_BYTES,
@@ -17,7 +25,7 @@ from pipeline.codec.schemas import (
     current_schemas,
     shipped_schemas,
 )
-from pipeline.core.events import RECORD_OF, RECORDS, Event
+from pipeline.core.events import RECORD_OF, Event
 
 
 class Codec:
@@ -54,23 +62,38 @@ class Codec:
 
     def decode(self, values: Sequence[bytes]) -> Decoded:
         """Read a batch of values by columns. Bad values are reported, and never raise."""
-        pieces: defaultdict[str, list[Piece]] = defaultdict(list)
-        failures: list[Failure] = []
-        unknown: list[int] = []
-        for head, positions in by_head(values):
-            if reason := _misframed(head):
-                failures += [Failure(position, reason) for position in positions.tolist()]
-                continue
-            writer = self._writers.get(int.from_bytes(head[len(MAGIC) :], "big"))
-            if writer is None or writer.record not in RECORDS:
-                unknown += positions.tolist()
-                continue
-            good, bad = decode_group(values, positions, writer, self._readers[writer.record])
-            failures += bad
-            if good:
-                pieces[writer.record] += good
-        columns = [joined(record, parts) for record, parts in pieces.items()]
+        pieces, failures, unknown = read_pieces(values, self._writers, self._readers)
+        columns = []
+        for record, parts in pieces.items():
+            sane = [without_absurd_times(piece, failures) for piece in parts]
+            if any(len(piece.positions) for piece in sane):
+                columns.append(joined(record, sane))
         return Decoded(columns, sorted(failures), sorted(unknown))
+
+
+def read_pieces(
+    values: Sequence[bytes], writers: Mapping[int, ParsedSchema], readers: Mapping[str, ParsedSchema]
+) -> tuple[dict[str, list[Piece]], list[Failure], list[int]]:
+    """The rows of values in any order of records, the failures, and where values of no reader stand.
+
+    ``writers`` are the schemas by the ids in front of the values, ``readers`` those to read as, by record.
+    """
+    pieces: dict[str, list[Piece]] = {}
+    failures: list[Failure] = []
+    unknown: list[int] = []
+    for head, positions in by_head(values):
+        if reason := _misframed(head):
+            failures += [Failure(position, reason) for position in positions.tolist()]
+            continue
+        writer = writers.get(int.from_bytes(head[len(MAGIC) :], "big"))
+        if writer is None or writer.record not in readers:
+            unknown += positions.tolist()
+            continue
+        good, bad = decode_group(values, positions, writer, readers[writer.record])
+        failures += bad
+        if good:
+            pieces.setdefault(writer.record, []).extend(good)
+    return pieces, failures, unknown
 
 
 def by_head(values: Sequence[bytes]) -> list[tuple[bytes, Positions]]:

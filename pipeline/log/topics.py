@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.core.facts import TABLES
+
 RECEIVED = "received"
 EVENTS = "events"
 STATE = "state"
@@ -9,6 +11,8 @@ DEAD_LETTERS = "dead_letters"
 UNUSED = "unused"
 PERSONS = "persons"
 TRUTHS = "truths"
+#: events of a type that whoever keeps the tables does not know yet: key workspace and offset
+PARKED = "parked"
 
 #: topic -> whether it is compacted; all of them have one partition in the embedded log
 TOPICS = {
@@ -22,3 +26,13 @@ TOPICS = {
 }
 #: the only partition of a topic of the embedded log
 PARTITION = 0
+
+#: topics that have one partition in a cluster, too: little is in them, and all of it belongs together
+UNDIVIDED = frozenset({DEAD_LETTERS, PERSONS, TRUTHS})
+#: what a cluster has: the rows, too, for sinks and for everybody else
+CLUSTER_TOPICS = TOPICS | {PARKED: True} | {f"facts.{table}": True for table in TABLES}
+
+
+def fact_topic(table: str) -> str:
+    """The topic of a table's rows."""
+    return f"facts.{table}"

@@ -16,16 +16,10 @@ import pyarrow as pa
 from clickhouse_connect.driver.binding import quote_identifier
 
 from pipeline import resources
+from pipeline.codec.blocks import BATCH_ROWS_MAX, TIMESTAMP, Block, fact_blocks, is_time
 from pipeline.core.events import RECORDS
 from pipeline.core.facts import TABLES, Fact
-from pipeline.store.columns import (
-    BATCH_ROWS_MAX,
-    TIMESTAMP,
-    Block,
-    events_to_arrow,
-    fact_blocks,
-    is_time,
-)
+from pipeline.store.columns import events_to_arrow
 from pipeline.store.connection import Connection, ask, connect
 from pipeline.store.errors import InvalidQuery, MigrationRefused, StoreHeld, StoreUnavailable, translated
 from pipeline.store.memory import FreedMemory
@@ -210,16 +204,20 @@ class Store:
             raise InvalidQuery(
                 "leave the FORMAT clause away: the answer is a table, printed as you ask for it"
             )
-        result = self._read(statements[0], parameters or {})
+        result = self._read(statements[0], parameters or {}, asked=True)
         return result if result.columns else self._without_rows(statements[0], parameters or {})
 
     def _without_rows(self, statement: str, parameters: Mapping[str, object]) -> Result:
         """The embedded engine names no columns when there are no rows; a server does."""
         try:
-            described = self._read(f"DESCRIBE (\n{statement}\n)", parameters)
+            described = self._read(f"DESCRIBE (\n{statement}\n)", parameters, asked=True)
         except InvalidQuery:  # not a SELECT: SHOW, EXISTS and the like
             return Result([], [], [])
         return Result([str(row[0]) for row in described.rows], [str(row[1]) for row in described.rows], [])
+
+    def holds(self, sql: str, parameters: Mapping[str, object] | None = None) -> bool:
+        """Whether a question of this program has any answer; raises ``StoreUnavailable``, as writing does."""
+        return bool(self._read(sql, parameters or {}).rows)
 
     def live_rows(self, table: str, workspace: str) -> list[dict[str, object]]:
         """The rows that hold, by key, without ``version``: facts are equal when these are."""
@@ -283,14 +281,11 @@ class Store:
         with translated(self.place, action):
             self._connection.writer.command(statement)
 
-    def _read(self, sql: str, parameters: Mapping[str, object]) -> Result:
-        with translated(self.place, "read"):
+    def _read(self, sql: str, parameters: Mapping[str, object], *, asked: bool = False) -> Result:
+        with translated(self.place, "read", asked=asked):
             result = ask(self._connection, sql, parameters)
-        return Result(
-            columns=list(result.column_names),
-            types=[kind.name for kind in result.column_types],
-            rows=[tuple(row) for row in result.result_rows],
-        )
+        types = [kind.name for kind in result.column_types]
+        return Result(list(result.column_names), types, [tuple(row) for row in result.result_rows])
 
 
 def _text(value: object) -> str:

@@ -9,7 +9,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from clickhouse_connect.driver.exceptions import (
+    ClickHouseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 _MESSAGE_CHARACTERS_MAX = 500
 
@@ -34,7 +41,8 @@ class MigrationRefused(RuntimeError):
     """The migrations on disk and those already applied don't agree; nothing was changed."""
 
 
-#: Error codes of ClickHouse after which the same request may succeed later, or on a healthier machine.
+#: Error codes of ClickHouse after which the same request may succeed later, or on a healthier machine,
+#: whoever asked.
 _OUTAGES = {
     3: "unexpected end of file",
     74: "the disk can't be read",
@@ -42,26 +50,61 @@ _OUTAGES = {
     76: "a file can't be opened, the disk may be full or read-only",
     159: "it took longer than the time limit",
     160: "it would have taken longer than the time limit",
+    173: "there isn't enough memory",
+    198: "a name can't be resolved",
     202: "too many queries run at once",
+    203: "no connection was free",
     209: "the network timed out",
     210: "the network failed",
+    225: "there is no keeper",
+    236: "the server is shutting down, or stopped it",
     241: "there isn't enough memory",
     242: "the table is read-only",
     243: "the disk is full",
     252: "inserts come faster than parts can be merged",
+    254: "no replica is active",
     279: "no connection could be made",
+    285: "too few replicas are alive",
+    286: "the replicas did not agree in time",
+    319: "the server can't tell whether it was written",
     394: "the query was cancelled",
     425: "the operating system refused a call",
     439: "no thread could be started",
+    499: "the object storage failed",
     516: "the user or the password is wrong",
+    999: "the keeper failed",
+    1000: "the server's network or files failed",
 }
+#: The same for what this program asks by itself: the operator of the server can mend it.
+_OPERATED = {
+    60: "a table is missing, the next start makes it anew",
+    81: "the database is missing, the next start makes it anew",
+    164: "the user of the store may only read",
+    291: "the user of the store may not use the database",
+    452: "the user of the store may not use a setting",
+    497: "the user of the store lacks a right",
+}
+#: What is wrong with what was said, at any time and on any server. Everything that is in none of these
+#: three, codes that newer servers have included, is an outage for what this program asks by itself.
+_MISTAKES = frozenset(
+    (
+        *(2, 7, 8, 9, 10, 15, 16, 20),  # numbers and names of columns
+        *(36, 42, 43, 44, 46, 47, 48),  # functions and what they are given
+        *(50, 51, 53, 56, 57, 62, 63, 70, 73, 78),  # types, engines, grammar
+        *(115, 117, 179, 184, 215),  # settings, broken data, aggregates
+        *(344, 349, 352, 386, 407, 456, 457),  # newer ones of all these kinds
+    )
+)
+#: the driver's own refusals, before or after a server had its say
+_REFUSED_HERE = (ProgrammingError, DataError, IntegrityError, InterfaceError, NotSupportedError)
 
 #: what the driver puts around the words of a server
 _WRAPPED = re.compile(
     r"^Received ClickHouse exception, code: \d+, server response: (.*?)(?: \(for url [^()]*\))?$", re.DOTALL
 )
+_CODE = re.compile(r"\bCode: (\d+)\. ")
 _PREFIX = re.compile(r"^(?:Code: \d+\. )?(?:DB::Exception: )+")
-_VERSION = re.compile(r"\s*\(version [^)]*\)")
+_VERSION = re.compile(r"\s*\(version (?:[^()]|\([^()]*\))*\)")
 _NAME = re.compile(r"\s*\([A-Z][A-Z0-9_]+\)\.?\s*$")
 _FORMAT_CLAUSE = re.compile(r"\n FORMAT Native")
 _EXPECTED = re.compile(r"\.?\s*Expected one of:.*$", re.DOTALL)
@@ -94,23 +137,42 @@ def outage_reason(error: BaseException) -> str:
 
 
 @contextmanager
-def translated(place: str, action: str) -> Iterator[None]:
+def translated(place: str, action: str, *, asked: bool = False) -> Iterator[None]:
     """Turn the driver's errors into ``StoreUnavailable`` and ``InvalidQuery``.
 
-    ``place`` names the store, ``action`` what was tried (``write 12 rows into changes``).
+    ``place`` names the store, ``action`` what was tried (``write 12 rows into changes``). What this
+    program says by itself was right yesterday: unless the server names a plain mistake, it is the
+    server's trouble, and worth another try. With ``asked`` the words are somebody else's, and what is
+    no known outage is theirs to put right.
     """
     try:
         yield
     except ClickHouseError as error:
-        code = getattr(error, "code", None)
-        if code in _OUTAGES or (code is None and isinstance(error, OperationalError)) or _is_full(error):
-            why = _OUTAGES.get(code, "") if code is not None else ""
+        code = _code(error)
+        if _is_outage(error, code, asked=asked) or _is_full(error):
+            why = {**_OUTAGES, **_OPERATED}.get(code, "") if code is not None else ""
             said = outage_reason(error) if code is None else short_message(error)
             detail = "; ".join(part for part in (why, said) if part)
             raise StoreUnavailable(f"cannot {action} at {place}: {detail}") from error
         raise InvalidQuery(short_message(error)) from error
     except OSError as error:
         raise StoreUnavailable(f"cannot {action} at {place}: {error.strerror or error}") from error
+
+
+def _is_outage(error: ClickHouseError, code: int | None, *, asked: bool) -> bool:
+    if code is None:  # nobody understood the question: a proxy, the network, a server that dies
+        return not isinstance(error, _REFUSED_HERE)
+    if asked:
+        return code in _OUTAGES
+    return code not in _MISTAKES
+
+
+def _code(error: ClickHouseError) -> int | None:
+    """The engine's code; it stands in its words alone when an answer fails half-way."""
+    code: int | None = getattr(error, "code", None)
+    if code is None and (match := _CODE.search(str(error))):
+        return int(match[1])
+    return code
 
 
 def _is_full(error: BaseException) -> bool:

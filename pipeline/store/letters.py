@@ -14,7 +14,7 @@ def letters_hold(store: Store, texts: Iterable[bytes]) -> bool:
         f"positionCaseInsensitiveUTF8(concat(place, '\\n', reason, '\\n', bytes), unhex('{text.hex()}')) > 0"
         for text in texts
     )
-    return bool(store.query(f"SELECT 1 FROM dead_letters WHERE {found} LIMIT 1").rows)
+    return store.holds(f"SELECT 1 FROM dead_letters WHERE {found} LIMIT 1")
 
 
 def empty_letters(store: Store) -> None:

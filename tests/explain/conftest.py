@@ -16,6 +16,7 @@ from pipeline.correlate import Correlator
 from pipeline.explain import Explanation, explain, render_text
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import TOPICS
+from pipeline.sink import Sink
 from pipeline.store import Store
 from tests.runs import PARAMETERS
 from tests.worlds import at
@@ -37,7 +38,7 @@ class Told:
         """Append events, and bring the tables up to date."""
         told = append_events(self.log, self.codec, self.workspace, events, machine_now=NOW)
         assert told.dead_letters == 0
-        Correlator(self.log, self.codec, self.store, self.parameters, BATCH_EVENTS).run()
+        Correlator(self.log, self.codec, Sink(self.store), self.parameters, BATCH_EVENTS).run()
         return self
 
     def find(self, name: str, hours: float | None = None) -> Explanation | None:

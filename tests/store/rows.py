@@ -11,8 +11,8 @@ from typing import TypeVar
 import msgspec
 import pyarrow as pa
 
+from pipeline.codec.blocks import schema_of
 from pipeline.core.events import RECORDS, Event
-from pipeline.store.columns import schema_of
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.codec.blocks import facts_to_arrow
 from pipeline.core.events import RECORDS
 from pipeline.core.facts import TABLES, AttributionFact, BurnFact, ChangeFact, Fact, IncidentFact, ServiceFact
 from pipeline.store import BATCH_ROWS_MAX, DeadLetterRow, InvalidQuery, Store
-from pipeline.store.columns import facts_to_arrow
 from tests.store.rows import HOUR, MONDAY, WORKSPACE, batch, event, moment, row
 from tests.strategies.events import wild_events
 

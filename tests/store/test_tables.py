@@ -8,10 +8,10 @@ import typing
 import pytest
 
 from pipeline import resources
+from pipeline.codec.blocks import is_time
 from pipeline.core.events import RECORDS, Event
 from pipeline.core.facts import TABLES
 from pipeline.store import Store
-from pipeline.store.columns import is_time
 
 _ACCEPTED: dict[object, set[str]] = {
     str: {"String", "LowCardinality(String)"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pipeline.codec.blocks import is_time
 from pipeline.core.facts import (
     ArtifactFact,
     AttributionFact,
@@ -19,7 +20,6 @@ from pipeline.core.facts import (
     ServiceFact,
 )
 from pipeline.store import Store
-from pipeline.store.columns import is_time
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 
 

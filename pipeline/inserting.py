@@ -1,0 +1,120 @@
+"""Topics into tables: events as they were told, the rows that follow from them, and dead letters.
+
+The last step of a cluster. It reads what was committed, inserts, and commits its own offsets after the
+insert: a crash repeats inserts, which changes nothing, because versions decide which row holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pipeline.codec import Codec
+from pipeline.codec.facts import FactCodec
+from pipeline.core.facts import TABLES
+from pipeline.dead_letters import decode_letter
+from pipeline.log.protocol import Log, LogCorrupt, NewRecord, Record
+from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARKED, PARTITION, fact_topic
+from pipeline.sink import GROUP, row_of_letter
+from pipeline.store import Store, StoreUnavailable
+
+BATCH_RECORDS_MAX = 50_000
+#: state kept for each record that this version does not know
+PARKED_READ_MAX = 100_000
+
+
+class Inserter:
+    """Follows the topics of one partition, and keeps the tables of one store in line with them."""
+
+    def __init__(self, log: Log, codec: Codec, facts: FactCodec, store: Store, partition: int) -> None:
+        self._log = log
+        self._codec = codec
+        self._facts = facts
+        self._store = store
+        self._partition = partition
+        self._topics: dict[str, Callable[[list[Record]], list[NewRecord]]] = {
+            EVENTS: self._insert_events,
+            **{fact_topic(table): self._insert_facts for table in TABLES},
+        }
+        if partition == PARTITION:
+            self._topics[DEAD_LETTERS] = self._insert_letters
+        self._insert_parked()
+
+    def turn(self) -> int:
+        """Insert what is there, up to a batch of each topic; returns how many records that were."""
+        return sum(self._follow(topic) for topic in self._topics)
+
+    def lag(self) -> int:
+        """Records that are not in the tables yet."""
+        log, partition = self._log, self._partition
+        return sum(
+            log.end(topic, partition) - log.committed(GROUP, topic, partition) for topic in self._topics
+        )
+
+    def _follow(self, topic: str) -> int:
+        offset = self._log.committed(GROUP, topic, self._partition)
+        records = self._log.read(topic, self._partition, offset, BATCH_RECORDS_MAX)
+        if not records:
+            return 0
+        parked = self._topics[topic](records)
+        appended = [(PARKED, self._partition, parked)] if parked else []
+        self._log.commit(GROUP, topic, self._partition, records[-1].offset + 1, appended=appended)
+        return len(records)
+
+    def _insert_events(self, records: list[Record]) -> list[NewRecord]:
+        """Insert what can be read; what is of an unknown type is kept for a later version."""
+        parked = []
+        for workspace, mine in _by_workspace(records).items():
+            decoded = self._codec.decode([record.value for record in mine])
+            # what can't be read is a dead letter already: whoever folds has seen to it
+            for column in decoded.columns:
+                self._store.insert_events(column.record, workspace, column.table)
+            for position in decoded.unknown:
+                record = mine[position]
+                parked.append(NewRecord(record.key + b"\0" + str(record.offset).encode(), record.value))
+        return parked
+
+    def _insert_facts(self, records: list[Record]) -> list[NewRecord]:
+        decoded = self._facts.decode([record.value for record in records])
+        if decoded.unknown:
+            raise StoreUnavailable(
+                f"the row at offset {records[decoded.unknown[0]].offset} of partition {self._partition} has a"
+                " schema that this version does not know: bring the sink up to the version that writes it"
+            )
+        if decoded.failures:
+            failure = decoded.failures[0]
+            offset = records[failure.position].offset
+            raise LogCorrupt(
+                f"the row at offset {offset} of partition {self._partition} can't be read ({failure.reason}):"
+                " it was not written by this program; rebuild the workspace, or drop the record"
+            )
+        for rows in decoded.tables:
+            self._store.insert_block(rows.table, rows.block)
+        return []
+
+    def _insert_letters(self, records: list[Record]) -> list[NewRecord]:
+        letters = [decode_letter(record.value) for record in records]
+        self._store.insert_dead_letters(row_of_letter(letter) for letter in letters if not letter.settled)
+        return []
+
+    def _insert_parked(self) -> None:
+        """Insert what an older version did not know, as far as this one does."""
+        held = self._log.latest(PARKED, self._partition)
+        keys = sorted(held)
+        records = [Record(0, key.partition(b"\0")[0], held[key]) for key in keys]
+        for start in range(0, len(keys), PARKED_READ_MAX):
+            part = records[start : start + PARKED_READ_MAX]
+            still = {bytes(value) for _, value in self._insert_events(part)}
+            done = [
+                NewRecord(key, b"")
+                for key, record in zip(keys[start : start + PARKED_READ_MAX], part, strict=True)
+                if record.value not in still
+            ]
+            if done:
+                self._log.append(PARKED, self._partition, done)
+
+
+def _by_workspace(records: Sequence[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.key.decode(errors="replace"), []).append(record)
+    return found
