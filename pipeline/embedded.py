@@ -20,10 +20,11 @@ from pipeline.core.parameters import DAY, MINUTE
 from pipeline.correlate import GROUP as CORRELATE
 from pipeline.correlate import Correlator, ProgressCall, Summary
 from pipeline.log.protocol import Log, LogUnavailable, NewRecord
-from pipeline.log.topics import EVENTS, PARTITION, RECEIVED
+from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, RECEIVED
 from pipeline.normalize import GROUP as NORMALIZE
 from pipeline.normalize import Normalized, Normalizer
-from pipeline.retention import expire
+from pipeline.retention import expire, expire_letters
+from pipeline.sink import GROUP as SINK
 from pipeline.sources.deliveries import Delivery
 from pipeline.store import StoreUnavailable
 
@@ -68,7 +69,7 @@ class Embedded:
     """The loop behind ``aftermerge up``.
 
     ``now`` is the machine's clock in microseconds UTC; ``workspaces`` are those that get ticks;
-    ``kept_days`` is how long deliveries are kept.
+    ``kept_days`` is how long deliveries are kept, ``letters_days`` how long dead letters are.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Embedded:
         workspaces: Iterable[str],
         unseal: Callable[[bytes], Delivery],
         kept_days: int,
+        letters_days: int,
         now: Callable[[], int],
     ) -> None:
         self.condition = Condition()
@@ -94,6 +96,7 @@ class Embedded:
         self._workspaces = tuple(workspaces)
         self._unseal = unseal
         self._kept = kept_days * DAY
+        self._letters_kept = letters_days * DAY
         self._now = now
         self._ticked_at = 0
         self._expired_at = 0
@@ -234,6 +237,9 @@ class Embedded:
         if now - self._expired_at >= EXPIRE_EVERY:
             self._expired_at = now
             self.condition.expired += expire(self._log, self._unseal, now - self._kept)
+            copied = self._log.committed(SINK, DEAD_LETTERS, PARTITION)
+            if expire_letters(self._log, now - self._letters_kept, now, copied=copied):
+                self._correlator.renew_dead_letters()
 
 
 def machine_clock() -> int:

@@ -19,6 +19,7 @@ from pipeline.log.sqlite.upkeep import LogUpkeep
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, PERSONS, RECEIVED
 from pipeline.normalize import GROUP
 from pipeline.persons import BLOCKED, KnownPersons
+from pipeline.poison import UNFOLDABLE, is_unfoldable
 from pipeline.sink import Sink
 from pipeline.sources.deliveries import Delivery
 from pipeline.store import Store
@@ -118,14 +119,19 @@ class Forgetting:
 
         def change(record: Record) -> bytes | None:
             letter = _letter.decode(record.value)
-            quoted = _holds(letter.reason.encode(), needles) or _holds(letter.place.encode(), needles)
+            said = "\n".join((letter.reason, letter.place, letter.because))
+            quoted = _holds(said.encode(), needles)
             if not quoted and not _holds(letter.value, needles):
                 return None
             return msgspec.json.encode(
                 msgspec.structs.replace(
                     letter,
                     value=b"",
-                    reason=_ERASED_REASON if quoted else letter.reason,
+                    # an event that is passed over is known by how its reason begins
+                    reason=f"{UNFOLDABLE * is_unfoldable(letter)}{_ERASED_REASON}"
+                    if quoted
+                    else letter.reason,
+                    because=_ERASED_REASON if quoted and letter.because else letter.because,
                     place=f"erased {letter.digest.hex()}" if quoted else letter.place,
                 )
             )

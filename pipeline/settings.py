@@ -16,7 +16,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pipeline.credentials import REPORTING, is_credential
+from pipeline.cluster_settings import ClusterSettings
+from pipeline.credentials import FILE, REPORTING, is_credential
 from pipeline.live_settings import LiveSettings
 
 ENVIRONMENT_PREFIX = "AFTERMERGE_"
@@ -40,7 +41,7 @@ def default_data_directory() -> Path:
     return home / "aftermerge"
 
 
-class Settings(LiveSettings, BaseSettings):
+class Settings(ClusterSettings, LiveSettings, BaseSettings):
     """What can be set, with the meaning of each."""
 
     model_config = SettingsConfigDict(
@@ -163,6 +164,7 @@ class Settings(LiveSettings, BaseSettings):
         """Every setting as text for people, secrets masked."""
         values = {name: str(getattr(self, name)) for name in type(self).model_fields}
         values["store_dsn"] = masked_dsn(self.resolved_dsn())
+        values |= {name: "***" for name in SECRETS if name != "store_dsn" and values[name]}
         return values
 
 
@@ -176,7 +178,7 @@ def load_settings(**overrides: object) -> Settings:
 
     Raises ``InvalidSettings`` with one line per wrong setting.
     """
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given = _from_files(os.environ) | {name: value for name, value in overrides.items() if value is not None}
     try:
         settings = Settings(**given)  # type: ignore[arg-type]  # pydantic validates what it is given
     except ValidationError as invalid:
@@ -195,9 +197,32 @@ def load_settings(**overrides: object) -> Settings:
     return settings
 
 
+#: settings that are secrets: each may be read from a file, named by its variable with _FILE behind it
+SECRETS = tuple(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+
+
+def _from_files(environment: Mapping[str, str]) -> dict[str, object]:
+    """Secrets whose variables name files, by setting. Raises ``InvalidSettings``."""
+    found: dict[str, object] = {}
+    for name in SECRETS:
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        path = environment.get(variable + FILE, "")
+        if not path:
+            continue
+        if environment.get(variable):
+            raise InvalidSettings(f"{variable} and {variable}{FILE} are both set: keep one of them")
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise InvalidSettings(f"{variable}{FILE}: {path} can't be read: {reason}") from None
+    return found
+
+
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Variables that carry our prefix and name no setting: most likely spelled wrong."""
     known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
+    known |= {ENVIRONMENT_PREFIX + name.upper() + FILE for name in SECRETS}
     return sorted(
         name
         for name in environment

@@ -5,22 +5,25 @@ Each action takes the lock of the loop, so that the steps stand still; deliverie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pipeline.backup import back_up
+from pipeline.codec import Codec
 from pipeline.core.events import InvalidEvent
 from pipeline.dead_letters import read_letters
-from pipeline.embedded import Embedded
+from pipeline.embedded import Embedded, machine_clock
 from pipeline.forgetting import Forgetting
+from pipeline.letters import Number
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.sqlite.upkeep import LogUpkeep
 from pipeline.log.topics import DEAD_LETTERS, PARTITION, RECEIVED, TOPICS
 from pipeline.normalize import Normalizer
 from pipeline.persons import KnownPersons
+from pipeline.redriving import Redriver, Result
 from pipeline.sources.deliveries import Delivery, Reader
 from pipeline.sources.live import live_source
 from pipeline.store import Store
@@ -100,6 +103,14 @@ class Upkeep:
         )
         return done._asdict()
 
+    def redrive(self, numbers: Sequence[str], dry_run: bool, progress: ProgressCall) -> Result:
+        """Try dead letters again, by the mappings as they are now."""
+        reader = self._reader()
+        if not dry_run:
+            self._normalizer.reader = reader
+        redriver = Redriver(self._log, Codec(), reader, self._unseal, machine_clock, self._persons)
+        return redriver.redrive(map(Number.of, numbers), dry_run=dry_run, progress=progress)
+
     def backup(self, target: str, deliveries: bool, progress: ProgressCall) -> object:
         """Write a backup; ``target`` is absolute."""
         return back_up(
@@ -121,11 +132,15 @@ class Upkeep:
 
 
 def upkeep_actions(embedded: Embedded, upkeep: Upkeep) -> Mapping[str, Callable[..., object]]:
-    """``renormalize``, ``backup``, ``forget`` and ``kept``, for ``pipeline.web.control_socket``."""
+    """``renormalize``, ``redrive``, ``backup``, ``forget``, ``kept``, for ``pipeline.web.control_socket``."""
 
     def renormalize(source: str, since: int, progress: ProgressCall) -> object:
         with embedded.turning:
             return upkeep.renormalize(source, since, embedded.alive(progress))
+
+    def redrive(numbers: list[str], dry_run: bool, progress: ProgressCall) -> object:
+        with embedded.turning:
+            return upkeep.redrive(numbers, dry_run, embedded.alive(progress))
 
     def backup(target: str, deliveries: bool, progress: ProgressCall) -> object:
         # a moment of the log is copied: nobody has to stand still
@@ -136,4 +151,10 @@ def upkeep_actions(embedded: Embedded, upkeep: Upkeep) -> Mapping[str, Callable[
             upkeep.take_in()
             return upkeep.forget(login, all_deliveries, embedded.alive(progress))
 
-    return {"renormalize": renormalize, "backup": backup, "forget": forget, "kept": upkeep.kept}
+    return {
+        "renormalize": renormalize,
+        "redrive": redrive,
+        "backup": backup,
+        "forget": forget,
+        "kept": upkeep.kept,
+    }

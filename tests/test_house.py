@@ -27,7 +27,7 @@ LONG_FILES = {
 }
 
 PURE = {"core", "resources"}
-STEPS = {"normalize", "correlate", "rebuild", "sink"}
+STEPS = {"destination", "normalize", "correlate", "rebuild", "sink"}
 #: what the steps keep in the log beside events
 KEPT = {"dead_letters", "poison", "state"}
 #: what each room of the package may import of the others. A room that isn't listed is made of the
@@ -36,8 +36,9 @@ ROOMS: dict[str, set[str]] = {
     "core": set(),
     "resources": set(),
     "credentials": set(),
-    "settings": {"credentials", "live_settings"},
+    "settings": {"cluster_settings", "credentials", "live_settings"},
     "live_settings": {"sources"},
+    "cluster_settings": set(),
     "running": set(),
     "sources": PURE,
     "codec": PURE,
@@ -49,11 +50,12 @@ ROOMS: dict[str, set[str]] = {
     "state": PURE | {"log"},
     "appending": PURE | KEPT | {"codec", "log"},
     "normalize": PURE | KEPT | {"appending", "codec", "log", "sources"},
-    "retention": PURE | {"log", "normalize", "sources"},
+    "retention": PURE | KEPT | {"log", "normalize", "sources"},
     "receive": PURE | {"log", "sources"},
     "web": PURE | {"log", "store"},
     "embedded": PURE | STEPS | KEPT | {"appending", "codec", "log", "retention", "sources", "store"},
     "actions": PURE | STEPS | {"embedded", "log", "store"},
+    "destination": PURE | {"codec", "log"},
     "folding": PURE | KEPT | {"codec", "log"},
     "correlate": PURE | STEPS | KEPT | {"codec", "folding", "log", "store"},
     "rebuild": PURE | STEPS | KEPT | {"codec", "log", "store", "sorting"},
@@ -66,6 +68,7 @@ HOMES: dict[str, set[str] | None] = {
     "anyio": {"web"},
     "chdb": {"store"},
     "click": {"cli"},
+    "confluent_kafka": {"log.kafka"},
     "clickhouse_connect": {"store", "web"},
     "cryptography": {"receive"},
     "fastavro": {"codec"},
@@ -78,7 +81,7 @@ HOMES: dict[str, set[str] | None] = {
     "prometheus_client": {"receive"},
     "prompt_toolkit": {"cli"},
     "pyarrow": {"codec", "store"},
-    "pydantic": {"settings", "live_settings", "catalogue", "sources", "cli"},
+    "pydantic": {"settings", "cluster_settings", "live_settings", "catalogue", "sources", "cli"},
     "pydantic_settings": {"settings"},
     "pyruhvro": {"codec"},
     "rich": {"cli"},

@@ -90,6 +90,12 @@ def _renormalize() -> click.Command:
     return renormalize
 
 
+def _dlq() -> click.Command:
+    from pipeline.cli.dlq import dlq
+
+    return dlq
+
+
 def _backup() -> click.Command:
     from pipeline.cli.keeping import backup
 
@@ -129,6 +135,7 @@ COMMANDS: dict[str, Loader] = {
     "report": _report,
     "tag": _tag,
     "renormalize": _renormalize,
+    "dlq": _dlq,
     "backup": _backup,
     "restore": _restore,
     "forget": _forget,

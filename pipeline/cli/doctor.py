@@ -18,22 +18,20 @@ from pipeline.cli.asking import tables
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.frame import Invocation, examples, known_problem, shared_options
 from pipeline.cli.holding import LOCK_FILE, holder
-from pipeline.cli.instants import moment
 from pipeline.cli.kept import kept_lines, size_text
+from pipeline.cli.leftovers import dead_letter_lines, unused_lines
 from pipeline.cli.output import format_option, write_rows
 from pipeline.cli.version import DISTRIBUTION, version
 from pipeline.running import Running, is_alive, live, read
 from pipeline.settings import ENVIRONMENT_PREFIX, Settings, unknown_variables
 
 if TYPE_CHECKING:
-    from pipeline.dead_letters import DeadLetter
     from pipeline.log.protocol import Log
     from pipeline.store import Store
 
 GIT_VERSION_MIN = (2, 30)
 GIT_SECONDS_MAX = 10
 DISK_FREE_BYTES_MIN = 1_000_000_000
-DEAD_LETTER_REASONS_MAX = 10
 EMBEDDED = "embedded"
 
 DISTRIBUTIONS = (
@@ -85,7 +83,7 @@ def doctor(invocation: Invocation, only_settings: bool, acknowledge: bool, forma
     what --acknowledge notes, and no secret is printed.
 
     A dead letter counts until its file is read again without it, its event is taken in, or somebody
-    acknowledges it. The table `dead_letters` keeps all of them.
+    acknowledges it. The table `dead_letters` keeps all of them until they expire.
     """
     settings = invocation.settings
     if only_settings:
@@ -213,7 +211,9 @@ def _contents(settings: Settings, *, acknowledge: bool) -> Iterator[Finding]:
         with opened_log(settings, create=False) as log:
             yield from _log(log, served=live(settings.data) is not None)
             yield from (Finding("kept", topic, words) for topic, words in kept_lines(settings, log))
-            yield from _dead_letters(log, acknowledge=acknowledge)
+            lines = dead_letter_lines(log, acknowledge=acknowledge)
+            yield from (Finding("dead letters", *line) for line in lines)
+            yield from (Finding("unused", *line) for line in unused_lines(log))
             with opened_store(settings) as store:
                 yield from _store(store, EMBEDDED if settings.embedded else store.place)
     except Problem:
@@ -235,27 +235,6 @@ def _log(log: Log, *, served: bool) -> Iterator[Finding]:
         yield Finding("log", "not yet correlated", f"{behind:,}", "note" if served else "problem", advice)
     else:
         yield Finding("log", "not yet correlated", "0")
-
-
-def _dead_letters(log: Log, *, acknowledge: bool) -> Iterator[Finding]:
-    """What was refused and neither settled by a later reading nor acknowledged, by reason."""
-    from pipeline.dead_letters import mark_looked_at, waiting
-
-    reasons: dict[str, list[DeadLetter]] = {}
-    for letter in waiting(log):
-        reasons.setdefault(letter.reason, []).append(letter)
-    state, advice = "problem", "repair the input and import it again, or `aftermerge doctor --acknowledge`"
-    if acknowledge:
-        mark_looked_at(log)
-        state, advice = "note", "acknowledged now"
-    by_count = sorted(reasons.items(), key=lambda pair: -len(pair[1]))
-    for reason, letters in by_count[:DEAD_LETTER_REASONS_MAX]:
-        times = [letter.failed_at for letter in letters if letter.failed_at]
-        since = f" since {moment(min(times)):%Y-%m-%d %H:%M} UTC" if times else ""
-        yield Finding("dead letters", reason, f"{len(letters):,}{since}", state, advice)
-    if left := sum(len(letters) for _, letters in by_count[DEAD_LETTER_REASONS_MAX:]):
-        more = f"{len(by_count) - DEAD_LETTER_REASONS_MAX:,} further reasons"
-        yield Finding("dead letters", more, f"{left:,}", state, "the table dead_letters holds all of them")
 
 
 def _store(store: Store, place: str) -> Iterator[Finding]:

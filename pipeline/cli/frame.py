@@ -192,6 +192,7 @@ _KNOWN: dict[str, tuple[Exit, str]] = {
         Exit.UNAVAILABLE,
         "run the version of aftermerge that made it, or a newer one",
     ),
+    "TooManyLetters": (Exit.USAGE, ""),
     "InvalidEvent": (Exit.USAGE, "is it the right file, and the right command for its format?"),
     "UnreadableFile": (Exit.USAGE, ""),
     "GitError": (Exit.USAGE, ""),

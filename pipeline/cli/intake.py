@@ -66,7 +66,9 @@ def correlate(parts: Parts, outcome: Outcome, progress: ProgressCall = silent) -
     if summary.parked:
         outcome.notes.append(f"{summary.parked:,} events of an unknown type wait for a newer version")
     if summary.behind_horizon:
-        outcome.rows += step.rebuild(parts.workspace, progress).rows
+        again = step.rebuild(parts.workspace, progress)
+        outcome.rows += again.rows
+        outcome.dead_letters += again.dead_letters
         outcome.rebuilt = True
     return outcome
 
@@ -79,9 +81,11 @@ def rebuilt(parts: Parts, progress: ProgressCall = silent) -> Outcome:
     if parts.follower is not None:
         done = parts.follower.rebuild(progress)
         outcome.correlated, outcome.rows = done["folded"], done["rows"]
+        outcome.dead_letters += done["dead_letters"]
     else:
         summary = correlator(parts).rebuild(parts.workspace, progress)
         outcome.correlated, outcome.rows = summary.folded, summary.rows
+        outcome.dead_letters += summary.dead_letters
     outcome.rebuilt = True
     return outcome
 

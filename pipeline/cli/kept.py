@@ -54,6 +54,8 @@ def _kept(settings: Settings, log: Log) -> list[dict[str, Any]]:
 def _retention(found: dict[str, Any], settings: Settings) -> str:
     if found["topic"] == "received":
         return f"for {settings.received_days} days"
+    if found["topic"] == "dead_letters":
+        return f"for {settings.letters_kept_days} days"
     return "while it holds" if found["compacted"] else "for good"
 
 
