@@ -35,8 +35,9 @@ demo: $(VENV)/.runtime ## import the shipped real history and show which changes
 	$(BIN)/aftermerge demo $(ARGS)
 
 .PHONY: examples
-examples: $(VENV)/.dev ## fetch GitHub's examples of its payloads, which some tests need, into the user's cache (npm)
+examples: $(VENV)/.dev ## fetch what some tests need into the user's cache: GitHub's payloads (npm), Kafka and a registry (Maven)
 	@$(BIN)/python -m tests.sources.github_examples
+	@$(BIN)/python -m tests.kafka.artifacts
 
 .PHONY: test
 test: check examples ## everything that is checked but the nightly tests: `make check`, then pytest

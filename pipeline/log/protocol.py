@@ -32,6 +32,14 @@ class LogUnavailable(RuntimeError):
     """The log can't be reached or written now (full disk, lock, outage): retry, then stop."""
 
 
+class LogUncertain(LogUnavailable):
+    """The answer was lost on its way: what was being written is there as a whole, or not at all."""
+
+
+class LogFenced(LogUnavailable):
+    """Another process took over the group's partition: what this one was writing is void. Stop it."""
+
+
 class LogHeld(LogUnavailable):
     """Another process, named in the message, holds the log: stop that one, or use another log."""
 
@@ -55,7 +63,8 @@ class Log(Protocol):
     def append(self, topic: str, partition: int, records: Sequence[NewRecord]) -> int:
         """Append a batch and return the offset of its first record.
 
-        When this returns, the whole batch survives a crash; when it raises, none of it is readable.
+        When this returns, the whole batch survives a crash; when it raises, none of it is readable (but for
+        ``LogUncertain``). Offsets rise inside of a batch, and need not follow upon each other.
         """
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
@@ -66,10 +75,10 @@ class Log(Protocol):
         """
 
     def end(self, topic: str, partition: int) -> int:
-        """The offset that the next appended record will get."""
+        """The offset behind the last record: the next one to be appended gets this one, or a later one."""
 
     def begin(self, topic: str, partition: int) -> int:
-        """The offset of the first record that is still kept; the end when none is."""
+        """An offset before which nothing is kept: that of the first record, or shortly before it."""
 
     def trim(self, topic: str, partition: int, offset: int) -> int:
         """Drop every record before an offset, for good; returns how many that were.
@@ -93,6 +102,16 @@ class Log(Protocol):
         appended: Sequence[tuple[str, int, Sequence[NewRecord]]] = (),
     ) -> None:
         """Move a group's offset, and append to other topics, as one atomic step."""
+
+    def claim(self, group: str, topic: str, partition: int) -> int:
+        """Become the one that commits for a group's partition; returns the offset from which it goes on.
+
+        Where several processes write a log, whoever committed for it before gets ``LogFenced`` from then
+        on, and what it had committed is complete. Where one process does, this is ``committed``.
+        """
+
+    def release(self, group: str, topic: str, partition: int) -> None:
+        """Give a partition back: this process commits for it no more, unless it claims it again."""
 
     def close(self) -> None:
         """Release the log; what was appended or committed stays."""

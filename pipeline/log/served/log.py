@@ -89,6 +89,13 @@ class ServedLog:
         """The offset from which a group goes on; see ``Log.committed``."""
         return _number(self._call("committed", group, topic, partition))
 
+    def claim(self, group: str, topic: str, partition: int) -> int:
+        """The offset from which a group goes on; see ``Log.claim``. The holder of the log goes on, too."""
+        return self.committed(group, topic, partition)
+
+    def release(self, group: str, topic: str, partition: int) -> None:
+        """Nothing; see ``Log.release``."""
+
     def commit(
         self,
         group: str,

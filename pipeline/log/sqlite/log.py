@@ -185,6 +185,13 @@ class SqliteLog:
             ).fetchone()
         return int(row[0]) if row else 0
 
+    def claim(self, group: str, topic: str, partition: int) -> int:
+        """The offset from which a group goes on: one process holds this log; see ``Log.claim``."""
+        return self.committed(group, topic, partition)
+
+    def release(self, group: str, topic: str, partition: int) -> None:
+        """Nothing: nobody else could take it; see ``Log.release``."""
+
     def commit(
         self,
         group: str,
