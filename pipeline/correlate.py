@@ -117,16 +117,19 @@ class Correlator:
                         self._write(batch)
         return summary
 
-    def catch_up(self, summary: Summary, progress: ProgressCall | None = None) -> None:
+    def catch_up(
+        self, summary: Summary, progress: ProgressCall | None = None, *, events_max: int | None = None
+    ) -> None:
         """Fold and write what came since; ``prepare`` was called before. Counts into ``summary``.
 
+        No more than about ``events_max`` events are taken in, where that is told.
         Whatever goes wrong, the next call begins with what was committed. An event that can't be folded
         becomes a dead letter, and those behind it are taken in.
         """
         for _ in range(UNFOLDABLE_MAX):
             try:
                 with self._or_forget():
-                    self._catch_up(summary, progress)
+                    self._catch_up(summary, progress, events_max)
                 return
             except Exception as error:
                 blameless = isinstance(error, LogUnavailable | StoreUnavailable | TooManyLetters)
@@ -167,9 +170,11 @@ class Correlator:
         folding.skipped |= {found[0].offset}
         return True
 
-    def _catch_up(self, summary: Summary, progress: ProgressCall | None) -> None:
+    def _catch_up(self, summary: Summary, progress: ProgressCall | None, events_max: int | None) -> None:
         start = offset = self._log.committed(GROUP, EVENTS, self._partition)
         end = self._log.end(EVENTS, self._partition)
+        if events_max is not None:
+            end = min(end, start + events_max)
         # a short log, too, is folded and written side by side
         size = min(self._batch_events, max(BATCH_EVENTS_MIN, (end - start) // BATCHES_MIN))
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sink") as writer:

@@ -16,7 +16,8 @@ Appended = tuple[str, int, Sequence[NewRecord]]
 class Prepared(Protocol):
     """Rows and deletions of one table in the form in which they are written; ``rows`` counts both."""
 
-    rows: int
+    @property
+    def rows(self) -> int: ...
 
     def write(self) -> Sequence[Appended]:
         """Write them, and let go of them; returns what is still to be written, by the batch's commit."""

@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pipeline.codec import Codec
-from pipeline.core.events import ClockTicked
 from pipeline.core.parameters import DAY, MINUTE
 from pipeline.correlate import GROUP as CORRELATE
 from pipeline.correlate import Correlator, ProgressCall, Summary
-from pipeline.log.protocol import Log, LogUnavailable, NewRecord
+from pipeline.log.protocol import Log, LogUnavailable
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, RECEIVED
 from pipeline.normalize import GROUP as NORMALIZE
 from pipeline.normalize import Normalized, Normalizer
@@ -27,6 +26,7 @@ from pipeline.retention import expire, expire_letters
 from pipeline.sink import GROUP as SINK
 from pipeline.sources.deliveries import Delivery
 from pipeline.store import StoreUnavailable
+from pipeline.ticking import Ticker
 
 #: how long the loop sleeps at most when there is nothing to do
 POLL_SECONDS = 0.2
@@ -40,7 +40,6 @@ RETRY_WAIT_SECONDS = 0.5
 RETRY_WAIT_SECONDS_MAX = 30.0
 #: a loop that has not turned for this long is stuck, and the process is not healthy
 TURN_SECONDS_MAX = 300.0
-TICK_EVERY = MINUTE
 EXPIRE_EVERY = 60 * MINUTE
 #: this many turns follow each other before the garbage of all of them is collected
 COLLECTED_AFTER_TURNS = 200
@@ -90,15 +89,13 @@ class Embedded:
         self.turning = threading.Lock()
         self._wake = threading.Event()
         self._log = log
-        self._codec = codec
         self._normalizer = normalizer
         self._correlator = correlator
-        self._workspaces = tuple(workspaces)
+        self._ticker = Ticker(log, codec, workspaces)
         self._unseal = unseal
         self._kept = kept_days * DAY
         self._letters_kept = letters_days * DAY
         self._now = now
-        self._ticked_at = 0
         self._expired_at = 0
 
     def wake(self, appended: int = 0) -> None:
@@ -161,7 +158,7 @@ class Embedded:
             condition.prepared = True
         normalized = self._normalizer.run()
         self._count(normalized)
-        self._tick()
+        self._ticker.tick(self._now())
         behind = self._log.end(EVENTS, PARTITION) > self._log.committed(CORRELATE, EVENTS, PARTITION)
         if behind or normalized.dead_letters:
             # dead letters become rows there, too
@@ -219,18 +216,6 @@ class Embedded:
         condition.events += normalized.events
         condition.unused += normalized.unused
         condition.dead_letters += normalized.dead_letters
-
-    def _tick(self) -> None:
-        """Time passes although nothing happens: once a minute it is told to every workspace."""
-        now = self._now()
-        minute = now - now % TICK_EVERY
-        if minute <= self._ticked_at:
-            return
-        for workspace in self._workspaces:
-            tick = ClockTicked(f"clock {minute // TICK_EVERY}", "clock", minute, now, False, 0, 0, False, 0)
-            (value,) = self._codec.encode([tick])
-            self._log.append(EVENTS, PARTITION, [NewRecord(workspace.encode(), value)])
-        self._ticked_at = minute
 
     def _expire(self) -> None:
         now = self._now()

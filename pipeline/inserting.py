@@ -37,6 +37,7 @@ class Inserter:
         }
         if partition == PARTITION:
             self._topics[DEAD_LETTERS] = self._insert_letters
+        self._offsets = {topic: log.committed(GROUP, topic, partition) for topic in self._topics}
         self._insert_parked()
 
     def turn(self) -> int:
@@ -47,17 +48,18 @@ class Inserter:
         """Records that are not in the tables yet."""
         log, partition = self._log, self._partition
         return sum(
-            log.end(topic, partition) - log.committed(GROUP, topic, partition) for topic in self._topics
+            max(0, log.end(topic, partition) - offset) for topic, offset in list(self._offsets.items())
         )
 
     def _follow(self, topic: str) -> int:
-        offset = self._log.committed(GROUP, topic, self._partition)
-        records = self._log.read(topic, self._partition, offset, BATCH_RECORDS_MAX)
+        records = self._log.read(topic, self._partition, self._offsets[topic], BATCH_RECORDS_MAX)
         if not records:
             return 0
         parked = self._topics[topic](records)
         appended = [(PARKED, self._partition, parked)] if parked else []
-        self._log.commit(GROUP, topic, self._partition, records[-1].offset + 1, appended=appended)
+        offset = records[-1].offset + 1
+        self._log.commit(GROUP, topic, self._partition, offset, appended=appended)
+        self._offsets[topic] = offset
         return len(records)
 
     def _insert_events(self, records: list[Record]) -> list[NewRecord]:

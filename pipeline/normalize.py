@@ -99,12 +99,17 @@ class Normalizer:
             source, _, kind = key.decode().partition("\0")
             self._unused[source, kind] = msgspec.json.decode(value, type=Unused)
 
-    def run(self) -> Normalized:
-        """Take in everything that the log holds now; raises ``LogUnavailable`` with nothing half done."""
+    def run(self, deliveries_max: int | None = None) -> Normalized:
+        """Take in everything that the log holds now, or about so many deliveries of it.
+
+        Raises ``LogUnavailable`` with nothing half done.
+        """
         total = Normalized()
         offset = self._log.committed(GROUP, RECEIVED, self._partition)
         # what comes meanwhile waits for the next run: others want to work, too
         end = self._log.end(RECEIVED, self._partition)
+        if deliveries_max is not None:
+            end = min(end, offset + deliveries_max)
         while records := self._received(offset, end):
             batch = self._read(records)
             self._judge(

@@ -53,11 +53,16 @@ ROOMS: dict[str, set[str]] = {
     "retention": PURE | KEPT | {"log", "normalize", "sources"},
     "receive": PURE | {"log", "sources"},
     "web": PURE | {"log", "store"},
-    "embedded": PURE | STEPS | KEPT | {"appending", "codec", "log", "retention", "sources", "store"},
+    "embedded": PURE
+    | STEPS
+    | KEPT
+    | {"appending", "codec", "log", "retention", "sources", "store", "ticking"},
     "actions": PURE | STEPS | {"embedded", "log", "store"},
     "destination": PURE | {"codec", "log"},
     "folding": PURE | KEPT | {"codec", "log"},
-    "correlate": PURE | STEPS | KEPT | {"codec", "folding", "log", "store"},
+    "letter_limit": set(),
+    "correlate": PURE | STEPS | KEPT | {"codec", "folding", "letter_limit", "log", "store"},
+    "ticking": PURE | {"codec", "log"},
     "rebuild": PURE | STEPS | KEPT | {"codec", "log", "store", "sorting"},
     "sink": PURE | STEPS | KEPT | {"codec", "log", "store"},
 }
@@ -78,7 +83,7 @@ HOMES: dict[str, set[str] | None] = {
     "msgspec": None,
     "numpy": None,
     "pathspec": {"sources"},
-    "prometheus_client": {"receive"},
+    "prometheus_client": {"health", "receive"},
     "prompt_toolkit": {"cli"},
     "pyarrow": {"codec", "store"},
     "pydantic": {"settings", "cluster_settings", "live_settings", "catalogue", "sources", "cli"},
@@ -86,7 +91,8 @@ HOMES: dict[str, set[str] | None] = {
     "pyruhvro": {"codec"},
     "rich": {"cli"},
     "sqlite3": {"log.sqlite"},
-    "starlette": {"receive", "web", "cli"},
+    "starlette": {"health", "receive", "web", "cli"},
+    "urllib3": {"registry"},
     "uvicorn": {"receive", "web"},
     "uvloop": {"receive"},
     "yaml": {"sources"},

@@ -120,6 +120,42 @@ def _doctor() -> click.Command:
     return doctor
 
 
+def _topics() -> click.Command:
+    from pipeline.cli.cluster.topics import topics
+
+    return topics
+
+
+def _migrate() -> click.Command:
+    from pipeline.cli.cluster.steps import migrate
+
+    return migrate
+
+
+def _receive() -> click.Command:
+    from pipeline.cli.cluster.receiving import receive
+
+    return receive
+
+
+def _normalize() -> click.Command:
+    from pipeline.cli.cluster.steps import normalize
+
+    return normalize
+
+
+def _correlate() -> click.Command:
+    from pipeline.cli.cluster.steps import correlate
+
+    return correlate
+
+
+def _sink() -> click.Command:
+    from pipeline.cli.cluster.steps import sink
+
+    return sink
+
+
 #: command -> what imports it, in the order in which a newcomer needs them
 COMMANDS: dict[str, Loader] = {
     "demo": _demo,
@@ -140,6 +176,12 @@ COMMANDS: dict[str, Loader] = {
     "restore": _restore,
     "forget": _forget,
     "doctor": _doctor,
+    "topics": _topics,
+    "migrate": _migrate,
+    "receive": _receive,
+    "normalize": _normalize,
+    "correlate": _correlate,
+    "sink": _sink,
 }
 
 _EXIT_CODES = "\b\nExit codes:" + "".join(f"\n  {int(code):>3}  {text}" for code, text in MEANINGS.items())

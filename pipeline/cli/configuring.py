@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.instants import machine_now, microseconds
 from pipeline.cli.version import version
-from pipeline.cli.wiring import Parts
+from pipeline.cli.wiring import Parts, persons_of
 from pipeline.credentials import Credentials
 from pipeline.live_settings import names
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.codec import Codec
     from pipeline.judging import Word
+    from pipeline.log.protocol import Log
     from pipeline.normalize import Normalizer
     from pipeline.receive.access import Access
     from pipeline.receive.configuration import ReceiverSettings
     from pipeline.receive.keeping import KeyRing
     from pipeline.receive.verdicts import Judge, Said
     from pipeline.sources.deliveries import Delivery, Reader
+    from pipeline.store import Store
     from pipeline.upkeep import Upkeep
 
 #: a source may send so many times its rate at once
@@ -87,11 +90,12 @@ def access_of(settings: Settings, credentials: Credentials) -> Access:
     return Access(tokens, proxy, persons)
 
 
-def reader_of(parts: Parts, mappings: Mapping[str, object]) -> Reader:
+def reader_of(
+    settings: Settings, person_token: Callable[[str], str], mappings: Mapping[str, object]
+) -> Reader:
     from pipeline.sources.deliveries import Reader
     from pipeline.sources.texts import Patterns
 
-    settings = parts.settings
     patterns = Patterns(
         emergency_labels=names(settings.emergency_labels),
         emergency_text=settings.emergency_pattern,
@@ -99,7 +103,7 @@ def reader_of(parts: Parts, mappings: Mapping[str, object]) -> Reader:
         sections=settings.section_patterns,
     )
     labels = frozenset(label.casefold() for label in names(settings.incident_labels))
-    return Reader(parts.person_token, patterns, labels, mappings)
+    return Reader(person_token, patterns, labels, mappings)
 
 
 def mappings_of(directory: Path | None) -> dict[str, object]:
@@ -129,30 +133,36 @@ def mappings_of(directory: Path | None) -> dict[str, object]:
     return found
 
 
-def judge_of(parts: Parts, wake: Callable[[], None]) -> Judge:
+def judge_of(
+    settings: Settings,
+    log: Log,
+    codec: Codec,
+    store: Store,
+    wake: Callable[[], None] = lambda: None,
+) -> Judge:
     """Takes verdicts of people in by the rules of ``aftermerge verdict``; ``wake`` who makes rows of them."""
     from pipeline.core.parameters import DAY
     from pipeline.judging import NothingToRetract, UnknownName, WrongWord, judged, keep
     from pipeline.log.protocol import LogUnavailable
-    from pipeline.persons import KnownPersons, open_persons
+    from pipeline.persons import KnownPersons
     from pipeline.receive.problems import Problem
     from pipeline.receive.verdicts import Given
     from pipeline.store import StoreUnavailable
 
     def judge(workspace: str, said: Said, login: str) -> Given:
         # of its own each time: the one of the steps is for their thread alone, and nobody is to be remembered
-        persons = KnownPersons(open_persons(parts.settings.data), parts.log)
+        persons = KnownPersons(persons_of(settings), log)
         try:
             events = judged(
-                parts.store,
+                store,
                 workspace,
                 _word_of(said),
                 persons.person_token,
                 login,
                 said_at=machine_now(),
-                horizon=parts.settings.horizon_days * DAY,
+                horizon=settings.horizon_days * DAY,
             )
-            keep(parts.log, parts.codec, workspace, persons, events)
+            keep(log, codec, workspace, persons, events)
         except WrongWord as error:
             raise Problem(422, str(error)) from None
         except UnknownName as error:
@@ -210,7 +220,7 @@ def upkeep_of(parts: Parts, normalizer: Normalizer, unseal: Callable[[bytes], De
         parts.persons,
         normalizer,
         unseal,
-        reader=lambda: reader_of(parts, mappings_of(parts.settings.mappings)),
+        reader=lambda: reader_of(parts.settings, parts.person_token, mappings_of(parts.settings.mappings)),
         version=version(),
     )
 

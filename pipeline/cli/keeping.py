@@ -253,7 +253,7 @@ def upkeep_here(parts: Parts) -> Upkeep:
     from pipeline.normalize import Normalizer
 
     unseal = unsealer_here()
-    reader = reader_of(parts, {})
+    reader = reader_of(parts.settings, parts.person_token, {})
     normalizer = Normalizer(parts.log, parts.codec, reader, unseal, machine_now, parts.persons)
     return upkeep_of(parts, normalizer, unseal)
 

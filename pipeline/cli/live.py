@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +29,7 @@ from pipeline.cli.configuring import (
     upkeep_of,
 )
 from pipeline.cli.exits import Exit, Problem
+from pipeline.cli.stopping import stopped_by_signals
 from pipeline.cli.version import version
 from pipeline.cli.wiring import Parts, correlator, opened
 from pipeline.credentials import WrongCredentials, read_credentials
@@ -84,7 +84,7 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
     from pipeline.normalize import Normalizer
     from pipeline.upkeep import upkeep_actions
 
-    reader = reader_of(parts, mappings)
+    reader = reader_of(parts.settings, parts.person_token, mappings)
     unseal = unsealer_of(keys)
     normalizer = Normalizer(parts.log, parts.codec, reader, unseal, machine_clock, parts.persons)
     step = correlator(parts)
@@ -107,7 +107,7 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
         **actions_of(loop, step, version=version(), started_at=started_at),
         **upkeep_actions(loop, upkeep_of(parts, normalizer, unseal)),
     }
-    with _stopped_by_signals(stop, loop), _served(parts, receiver, loop, actions, started_at) as check:
+    with stopped_by_signals(stop, loop.wake), _served(parts, receiver, loop, actions, started_at) as check:
         _give_way()
         loop.run(stop, check)
     loop.finish()
@@ -145,7 +145,7 @@ def _served(
         appender,
         stuck=loop.stuck,
         waiting=loop.waiting_for,
-        judge=judge_of(parts, loop.wake),
+        judge=judge_of(settings, parts.log, parts.codec, parts.store, loop.wake),
         watched=_watched(settings, loop),
     )
     host, port = host_of(settings.listen), port_of(settings.listen)
@@ -274,19 +274,3 @@ def _say(settings: Settings, receiver: ReceiverSettings, address: str, reading: 
         "Ctrl-C stops it; nothing is lost.",
     ]
     print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201
-
-
-@contextmanager
-def _stopped_by_signals(stop: threading.Event, loop: Embedded) -> Iterator[None]:
-    def ask(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt  # asked twice: not even what is under way is waited for
-        stop.set()
-        loop.wake()
-
-    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

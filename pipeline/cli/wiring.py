@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation
     from pipeline.explain import Explanation
     from pipeline.log.protocol import Log
-    from pipeline.persons import KnownPersons
+    from pipeline.persons import KnownPersons, Persons
     from pipeline.store import Store
 
 #: the group under which the correlate step commits
@@ -68,7 +68,7 @@ def opened(settings: Settings, *, create: bool) -> Iterator[Parts]:
         from pipeline.cli.following import follower
         from pipeline.codec import Codec
         from pipeline.log.served import ServedLog
-        from pipeline.persons import KnownPersons, open_persons
+        from pipeline.persons import KnownPersons
 
         running = live(settings.data) if isinstance(log, ServedLog) else None
         yield Parts(
@@ -76,7 +76,7 @@ def opened(settings: Settings, *, create: bool) -> Iterator[Parts]:
             log,
             Codec(),
             store,
-            KnownPersons(open_persons(settings.data), log),
+            KnownPersons(persons_of(settings), log),
             None if running is None else follower(running, settings.workspace),
         )
 
@@ -131,6 +131,23 @@ def opened_store(settings: Settings) -> Iterator[Store]:
     with closing(Store.open(settings.resolved_dsn(), settings.database)) as store:
         store.migrate()
         yield store
+
+
+def persons_of(settings: Settings) -> Persons:
+    """The tokens of persons: by the secret that all processes share, or by that of the data directory."""
+    from pipeline.persons import PersonKeyUnusable, Persons, open_persons
+
+    told = settings.person_key.get_secret_value()
+    if not told:
+        return open_persons(settings.data)
+    try:
+        return Persons(bytes.fromhex(told))
+    except (ValueError, PersonKeyUnusable):
+        raise Problem(
+            "AFTERMERGE_PERSON_KEY is no key",
+            hint="it has 64 hexadecimal digits: `openssl rand -hex 32` makes one",
+            code=Exit.USAGE,
+        ) from None
 
 
 def lag(log: Log) -> int:

@@ -1,7 +1,7 @@
 """The HTTP receiver: verify, append to the log, answer. Nothing is parsed before it is safe."""
 
 from pipeline.receive.access import Access, Role, TrustedProxy, token_digest
-from pipeline.receive.appending import TOPIC, Appender
+from pipeline.receive.appending import Appender
 from pipeline.receive.application import application
 from pipeline.receive.configuration import ReceiverSettings, SourceSecurity, refusal_to_listen
 from pipeline.receive.keeping import KeyRing
@@ -9,7 +9,6 @@ from pipeline.receive.limits import Limits
 from pipeline.receive.serving import CannotListen, Server
 
 __all__ = [
-    "TOPIC",
     "Access",
     "Appender",
     "CannotListen",

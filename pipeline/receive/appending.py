@@ -14,9 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from pipeline.log.partitioning import partition_of
 from pipeline.log.protocol import Log, LogUnavailable, NewRecord
+from pipeline.log.topics import RECEIVED
 
-TOPIC = "received"
 WAITING_MAX = 4_096
 BATCH_DELIVERIES_MAX = 1_000
 BATCH_BYTES_MAX = 32 * 1024 * 1024
@@ -50,16 +51,18 @@ class Appender:
         self,
         log: Log,
         *,
-        topic: str = TOPIC,
-        partition: int = 0,
+        topic: str = RECEIVED,
+        partitions: int = 1,
         waiting_max: int = WAITING_MAX,
         on_appended: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """``on_appended`` is called with the size of each batch, in the writing thread, before its callers
+        """Records go into the partition of their key, of ``partitions`` that the topic has.
+
+        ``on_appended`` is called with the size of each batch, in the writing thread, before its callers
         are told; it wakes whoever reads the topic."""
         self._log = log
         self._topic = topic
-        self._partition = partition
+        self._partitions = partitions
         self._max = waiting_max
         self._on_appended = [on_appended]
         self._waiting: deque[_Waiting] = deque()
@@ -141,18 +144,31 @@ class Appender:
         return batch
 
     def _write(self, batch: list[_Waiting]) -> None:
+        """Append what waits; records of one partition are one batch, and fail or succeed by themselves."""
+        by_partition: dict[int, list[_Waiting]] = {}
+        for waiting in batch:
+            partition = partition_of(waiting.record.key.decode(), self._partitions)
+            by_partition.setdefault(partition, []).append(waiting)
+        for number, (partition, mine) in enumerate(by_partition.items()):
+            try:
+                self._write_one(partition, mine)
+            except BaseException:
+                for left in list(by_partition.values())[number:]:
+                    _tell(
+                        left, 0, LogUnavailable("the log can't be written: look at the receiver's log lines")
+                    )
+                raise
+
+    def _write_one(self, partition: int, batch: list[_Waiting]) -> None:
         error: LogUnavailable | None = None
         first = 0
         try:
-            first = self._log.append(self._topic, self._partition, [waiting.record for waiting in batch])
+            first = self._log.append(self._topic, partition, [waiting.record for waiting in batch])
         except LogUnavailable as unavailable:
             error = unavailable
             if not self.unavailable:
                 _log_lines.error("deliveries are answered with 503: %s", unavailable)
             self.unavailable = str(unavailable)
-        except BaseException:
-            _tell(batch, 0, LogUnavailable("the log can't be written: look at the receiver's log lines"))
-            raise
         else:
             self._recovered()
         if error is None:
@@ -163,7 +179,7 @@ class Appender:
     def _probe(self) -> None:
         """Write something small that means nothing."""
         try:
-            self._log.commit(PROBE_GROUP, self._topic, self._partition, 0)
+            self._log.commit(PROBE_GROUP, self._topic, 0, 0)
         except LogUnavailable as unavailable:
             self.unavailable = str(unavailable)
         else:

@@ -78,4 +78,10 @@ def test_every_command_that_prints_rows_takes_a_format() -> None:
         "aftermerge demo",
         "aftermerge export",
         "aftermerge up",
+        "aftermerge topics create",
+        "aftermerge migrate",
+        "aftermerge receive",
+        "aftermerge normalize",
+        "aftermerge correlate",
+        "aftermerge sink",
     }

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.log.sqlite import SqliteLog
-from pipeline.receive import TOPIC, Access, Appender, ReceiverSettings, Server, SourceSecurity, application
+from pipeline.log.topics import RECEIVED
+from pipeline.receive import Access, Appender, ReceiverSettings, Server, SourceSecurity, application
 from pipeline.receive.access import Role, token_digest
 from pipeline.receive.keeping import KeyRing
 from pipeline.sources.deliveries import Delivery
@@ -64,7 +65,7 @@ class Running:
         return self.ask("/receive/acme/github", {**signed(body, secret), **told}, body)
 
     def kept(self) -> list[Delivery]:
-        return [self.keys.open_(record.value) for record in self.log.read(TOPIC, 0, 0, 100_000)]
+        return [self.keys.open_(record.value) for record in self.log.read(RECEIVED, 0, 0, 100_000)]
 
 
 def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
@@ -86,7 +87,7 @@ def running(
 ) -> Iterator[Running]:
     """A receiver on a free port; ``started=False`` leaves the writing thread asleep."""
     log = SqliteLog(directory / "log.sqlite")
-    log.create_topic(TOPIC)
+    log.create_topic(RECEIVED)
     appender = Appender(log, waiting_max=settings.limits.waiting_max)
     server = Server(application(settings, appender, **told))
     if started:

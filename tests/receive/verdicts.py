@@ -142,7 +142,8 @@ def judging(
     """A receiver on a free port; ``judge`` in place of the real one."""
     assert isinstance(parts.log, SqliteLog)
     appender = Appender(parts.log)
-    server = Server(application(settings, appender, judge=judge or judge_of(parts, lambda: None)))
+    real = judge_of(parts.settings, parts.log, parts.codec, parts.store)
+    server = Server(application(settings, appender, judge=judge or real))
     appender.start()
     server.start()
     try:

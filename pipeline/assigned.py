@@ -1,0 +1,119 @@
+"""The steps of a cluster for one partition each, in the form in which a worker turns them.
+
+Opening one claims its partition: whoever had it before can't commit any more, and what it had committed is
+complete, so the offset from which to go on is the true one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pipeline.codec import Codec
+from pipeline.codec.facts import FactCodec
+from pipeline.correlate import GROUP as CORRELATE
+from pipeline.correlate import Correlator, Summary
+from pipeline.inserting import Inserter
+from pipeline.log.protocol import Log
+from pipeline.log.topics import EVENTS, RECEIVED
+from pipeline.normalize import GROUP as NORMALIZE
+from pipeline.normalize import Normalizer
+from pipeline.store import Store
+from pipeline.worker import Lag
+
+#: a turn of the normalize step takes in about so many deliveries
+TURN_DELIVERIES_MAX = 10_000
+#: a turn of the correlate step takes in so many batches: they are folded and written side by side
+TURN_BATCHES_MAX = 4
+
+
+class Normalizing:
+    """Deliveries of one partition become events."""
+
+    def __init__(self, log: Log, partition: int, make: Callable[[int], Normalizer]) -> None:
+        self._log, self._partition = log, partition
+        self._age = _Age()
+        log.claim(NORMALIZE, RECEIVED, partition)
+        self._step = make(partition)
+        self.dead_letters = 0
+
+    def turn(self) -> int:
+        """See ``worker.Step``."""
+        done = self._step.run(TURN_DELIVERIES_MAX)
+        self.dead_letters += done.dead_letters
+        return done.deliveries
+
+    def lag(self) -> Lag:
+        """See ``worker.Step``."""
+        log, partition = self._log, self._partition
+        records = log.end(RECEIVED, partition) - log.committed(NORMALIZE, RECEIVED, partition)
+        return self._age.lag(records)
+
+    def close(self) -> None:
+        """See ``worker.Step``."""
+        self._log.release(NORMALIZE, RECEIVED, self._partition)
+
+
+class Correlating:
+    """Events of one partition become rows on topics."""
+
+    def __init__(
+        self, log: Log, partition: int, make: Callable[[int], Correlator], batch_events: int
+    ) -> None:
+        self._log, self._partition = log, partition
+        self._events_max = TURN_BATCHES_MAX * batch_events
+        self._age = _Age()
+        log.claim(CORRELATE, EVENTS, partition)
+        self._step = make(partition)
+        self._step.prepare()
+        self.dead_letters = 0
+
+    def turn(self) -> int:
+        """See ``worker.Step``."""
+        summary = Summary()
+        self._step.catch_up(summary, events_max=self._events_max)
+        self.dead_letters += summary.dead_letters
+        return summary.read
+
+    def lag(self) -> Lag:
+        """See ``worker.Step``."""
+        log, partition = self._log, self._partition
+        return self._age.lag(log.end(EVENTS, partition) - log.committed(CORRELATE, EVENTS, partition))
+
+    def close(self) -> None:
+        """See ``worker.Step``."""
+        self._log.release(CORRELATE, EVENTS, self._partition)
+
+
+class Sinking:
+    """Events and rows of one partition go into the store."""
+
+    def __init__(self, log: Log, partition: int, codec: Codec, facts: FactCodec, store: Store) -> None:
+        self._step = Inserter(log, codec, facts, store, partition)
+        self._age = _Age()
+
+    def turn(self) -> int:
+        """See ``worker.Step``."""
+        return self._step.turn()
+
+    def lag(self) -> Lag:
+        """See ``worker.Step``."""
+        return self._age.lag(self._step.lag())
+
+    def close(self) -> None:
+        """See ``worker.Step``: nothing is held, and what another process inserts again changes nothing."""
+
+
+class _Age:
+    """For how long a step has been behind without a break."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+
+    def lag(self, records: int) -> Lag:
+        now = time.monotonic()
+        if records <= 0:
+            self._since = 0.0
+            return Lag(0, 0.0)
+        self._since = self._since or now
+        return Lag(records, now - self._since)

@@ -1,0 +1,76 @@
+"""From settings to what the processes of a cluster work with: the log on Kafka, codecs, persons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from pipeline.cli.exits import Exit, Problem
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.log.kafka import KafkaLog
+    from pipeline.log.kafka.configuration import KafkaSettings
+    from pipeline.store import Store
+
+
+def kafka_of(settings: Settings) -> KafkaSettings:
+    """What is to be known about the cluster; raises ``Problem`` where that can't work."""
+    from pipeline.log.kafka.configuration import KafkaSettings
+
+    if not settings.kafka_bootstrap:
+        raise Problem(
+            "no Kafka cluster is named",
+            hint="set AFTERMERGE_KAFKA_BOOTSTRAP=host:port; without one, `aftermerge up` does all of it",
+            code=Exit.USAGE,
+        )
+    try:
+        return KafkaSettings(
+            bootstrap=settings.kafka_bootstrap,
+            prefix=settings.kafka_prefix,
+            instance=settings.kafka_instance,
+            protocol=settings.kafka_security_protocol,
+            ca_file=settings.kafka_ssl_ca,
+            certificate_file=settings.kafka_ssl_certificate,
+            key_file=settings.kafka_ssl_key,
+            mechanism=settings.kafka_sasl_mechanism,
+            username=settings.kafka_sasl_username,
+            password=settings.kafka_sasl_password.get_secret_value(),
+            replication_factor=settings.kafka_replicas,
+            min_insync_replicas=settings.kafka_replicas_in_sync_min,
+        )
+    except ValueError as error:
+        raise Problem(str(error), hint="docs/settings.md, under AFTERMERGE_KAFKA_", code=Exit.USAGE) from None
+
+
+@contextmanager
+def opened_cluster(settings: Settings) -> Iterator[KafkaLog]:
+    """The log on Kafka, with its topics there; raises ``Problem`` when they are not."""
+    from pipeline.log.kafka import KafkaLog
+    from pipeline.log.topics import CLUSTER_TOPICS
+
+    with closing(KafkaLog(kafka_of(settings))) as log:
+        missing = [topic for topic in CLUSTER_TOPICS if log.topics.described(topic) is None]
+        if missing:
+            raise Problem(
+                f"topics are missing in the cluster: {', '.join(missing)}",
+                hint="run `aftermerge topics create` with a user who may",
+                code=Exit.DATA,
+            )
+        yield log
+
+
+@contextmanager
+def opened_server(settings: Settings) -> Iterator[Store]:
+    """The store of a cluster: a server, since several processes write it."""
+    from pipeline.store import Store
+
+    if settings.embedded:
+        raise Problem(
+            "the processes of a cluster share one store, and none is named",
+            hint="set AFTERMERGE_STORE_DSN=clickhouse://user:password@host:8123",
+            code=Exit.USAGE,
+        )
+    with closing(Store.open(settings.resolved_dsn(), settings.database)) as store:
+        yield store

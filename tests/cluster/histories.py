@@ -1,0 +1,39 @@
+"""Eight workspaces: the shipped real history, a made one with late and repeated events, and small ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.world import delayed, organisation
+from pipeline.core.events import Event
+from pipeline.core.parameters import HOUR
+from pipeline.sources.history import HistoryOptions, parse_history
+from pipeline.sources.lines import LinesFile
+from tests.places import history
+
+SHIPPED = Path(__file__).resolve().parents[2] / "examples" / "govuk-fleet-1.jsonl.gz"
+MADE_EVENTS = 6_000
+LATE = 0.1
+REPEATED = 0.05
+SMALL = 6
+#: of the shipped history, enough for every table
+REAL_EVENTS = 8_000
+
+
+def workspaces() -> Mapping[str, Sequence[Event]]:
+    """Workspace -> its events in the order in which they are received."""
+    made = delayed(organisation(MADE_EVENTS), LATE, 72 * HOUR)
+    chance = random.Random(7)
+    repeated = list(made)
+    for event in made:
+        if chance.random() < REPEATED:
+            repeated.insert(chance.randrange(len(repeated)), event)
+    small = {f"small-{number}": history((f"api{number}", "web")) for number in range(SMALL)}
+    return {"fleet": _shipped(), "made": repeated, **small}
+
+
+def _shipped() -> list[Event]:
+    told = sorted(parse_history(LinesFile(SHIPPED), HistoryOptions(), str), key=lambda event: event.time)
+    return told[-REAL_EVENTS:]

@@ -1,0 +1,181 @@
+"""A whole cluster on loopback: a broker's part, a store of one's own, and the steps as real processes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from pipeline.codec import Codec
+from pipeline.core.events import RECORDS, Event
+from pipeline.core.facts import TABLES
+from pipeline.log.kafka import KafkaLog, KafkaSettings
+from pipeline.log.partitioning import partition_of
+from pipeline.log.protocol import NewRecord
+from pipeline.log.topics import DEAD_LETTERS, EVENTS, RECEIVED, fact_topic
+from pipeline.store import Store
+from tests.kafka.servers import free_ports
+from tests.live.process import ROOT, command, environment, eventually
+from tests.live.test_store_gone import store
+
+STEPS = ("normalize", "correlate", "sink")
+#: large enough for Java, Kafka and several Python processes on two cores
+DONE_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 60
+HORIZON_DAYS = 3_650
+BATCH_ROWS = 2_000
+
+
+class Cluster:
+    """Topics and tables that nobody else uses, and the processes that were started on them."""
+
+    def __init__(self, directory: Path, bootstrap: str, partitions: int, store_port: int) -> None:
+        self.directory = directory
+        self.partitions = partitions
+        self.dsn = f"clickhouse://127.0.0.1:{store_port}"
+        self.database = f"c{uuid.uuid4().hex[:10]}"
+        self.settings = KafkaSettings(
+            bootstrap, prefix=f"{self.database}.", replication_factor=1, min_insync_replicas=1
+        )
+        self.environment = environment(
+            kafka_bootstrap=bootstrap,
+            kafka_prefix=self.settings.prefix,
+            kafka_replicas="1",
+            kafka_replicas_in_sync_min="1",
+            kafka_partitions=str(partitions),
+            store_dsn=self.dsn,
+            database=self.database,
+            person_key="5f" * 32,
+            data=str(directory / "data"),
+            horizon_days=str(HORIZON_DAYS),
+            batch_rows=str(BATCH_ROWS),
+        )
+        self.running: list[tuple[str, subprocess.Popen[bytes]]] = []
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command to its end."""
+        return subprocess.run(
+            command(*arguments),
+            check=False,
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=DONE_SECONDS_MAX,
+        )
+
+    def prepare(self) -> None:
+        for arguments in (("topics", "create"), ("migrate",)):
+            done = self.run(*arguments)
+            assert done.returncode == 0, done.stderr
+
+    def start(self, step: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start one process of a step."""
+        (port,) = free_ports(1)
+        told = self.environment | {f"AFTERMERGE_{name.upper()}": value for name, value in settings.items()}
+        listening = ("--listen", f"127.0.0.1:{port}")
+        path = self.directory / f"{step}-{len(self.running)}.out"
+        with path.open("wb") as out:
+            process = subprocess.Popen(
+                command(step, *listening, *arguments), env=told, cwd=ROOT, stdout=out, stderr=out
+            )
+        self.running.append((step, process))
+        return process
+
+    def start_steps(self, workers: int = 1) -> None:
+        for step in STEPS:
+            for _ in range(workers):
+                self.start(step)
+
+    def of(self, step: str) -> list[subprocess.Popen[bytes]]:
+        """The processes of a step that have not ended."""
+        return [process for name, process in self.running if name == step and process.poll() is None]
+
+    def said(self) -> str:
+        return "\n".join(
+            f"{path.name}: {path.read_text(errors='replace')[-1_500:]}"
+            for path in sorted(self.directory.glob("*.out"))
+        )
+
+    def stop(self) -> None:
+        """End what is left: kindly, and each has to end with 0."""
+        left = [(name, process) for name, process in self.running if process.poll() is None]
+        for _, process in left:
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGTERM)
+        for name, process in left:
+            try:
+                assert process.wait(STOP_SECONDS_MAX) == 0, f"{name}: {self.said()}"
+            finally:
+                process.kill()
+
+    def kill(self) -> None:
+        for _, process in self.running:
+            if process.poll() is None:
+                process.kill()
+                process.wait(STOP_SECONDS_MAX)
+
+    def append(self, workspace: str, events: Sequence[Event]) -> None:
+        """Put events of a workspace on the log, as `receive` and `normalize` would."""
+        values = Codec().encode(events)
+        with closing(KafkaLog(self.settings)) as log:
+            partition = partition_of(workspace, log.partitions(EVENTS))
+            log.append(EVENTS, partition, [NewRecord(workspace.encode(), value) for value in values])
+
+    def wait_until_done(self, seconds: float = DONE_SECONDS_MAX) -> None:
+        """Until everything that is on the log is in the tables."""
+        topics = (EVENTS, *(fact_topic(table) for table in TABLES))
+        with closing(KafkaLog(self.settings)) as log:
+            follow = [("normalize", RECEIVED), ("correlate", EVENTS), *(("sink", topic) for topic in topics)]
+            places = [
+                (group, topic, number) for group, topic in follow for number in range(self.partitions)
+            ] + [("sink", DEAD_LETTERS, 0)]
+
+            def done() -> bool:
+                for _, process in self.running:
+                    assert process.poll() in (None, -signal.SIGKILL), self.said()
+                return all(
+                    log.committed(group, topic, number) >= log.end(topic, number)
+                    for group, topic, number in places
+                )
+
+            eventually(done, f"not all of it is in the tables: {self.said()}", seconds)
+            # what was done last may have left something for the next step
+            eventually(done, f"not all of it is in the tables: {self.said()}", seconds)
+
+    def held(self, workspaces: Sequence[str]) -> dict[str, Any]:
+        """Everything that the tables say, in a form that can be compared."""
+        with closing(Store.open(self.dsn, self.database)) as opened:
+            return {workspace: held(opened, workspace) for workspace in workspaces}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+def held(opened: Store, workspace: str) -> dict[str, Any]:
+    """Fingerprints of all tables of a workspace."""
+    found: dict[str, Any] = dict(opened.fingerprints(workspace))
+    for record in RECORDS:
+        (row,) = opened.query(
+            f"SELECT count(), groupBitXor(sipHash64(toString(tuple(*)))) FROM events_{record} FINAL"
+            " WHERE workspace = {workspace:String}",
+            {"workspace": workspace},
+        ).rows
+        found[f"events_{record}"] = tuple(map(int, map(str, row)))
+    return found
+
+
+@contextmanager
+def cluster(directory: Path, bootstrap: str, partitions: int) -> Iterator[Cluster]:
+    """A cluster with topics and tables, a store of its own, and no step yet."""
+    (port,) = free_ports(1)
+    with store(directory / "server", port), Cluster(directory, bootstrap, partitions, port) as made:
+        made.prepare()
+        yield made
