@@ -86,11 +86,16 @@ class ClusterSettings(BaseModel):
         ),
     ] = 2
     registry_url: Annotated[
-        str,
+        SecretStr,
         Field(
             description="Address of a schema registry with Confluent's API; `aftermerge topics create`"
-            " registers the schemas there. Empty: schemas are known by their content, and need no registry.",
+            " registers the schemas there. Empty: schemas are known by their content, and need no registry."
+            " A password in it is never printed.",
         ),
+    ] = SecretStr("")
+    registry_ssl_ca: Annotated[
+        str,
+        Field(description="File with the certificates that the registry's own is checked against."),
     ] = ""
     listen_health: Annotated[
         str,

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from pipeline.log.protocol import LogFenced, LogUnavailable
@@ -24,6 +24,7 @@ RETRY_WAIT_SECONDS_MAX = 15.0
 OUTAGE_SECONDS_MAX = 300.0
 #: whoever was fenced believes for a while that the partition is its own, and does not ask for it again
 FENCED_WAIT_SECONDS = 20.0
+LAGS_EVERY_SECONDS = 2.0
 #: a turn that lasts longer is stuck, and the process is not healthy
 TURN_SECONDS_MAX = 240.0
 
@@ -77,6 +78,7 @@ class Condition:
     records: int = 0
     rebalances: int = 0
     fenced: int = 0
+    lags: dict[int, Lag] = field(default_factory=dict)
     turn_began: float = 0.0
 
 
@@ -91,6 +93,7 @@ class Worker:
         self._open_step = open_step
         self._steps: dict[int, Step] = {}
         self._fenced_until: dict[int, float] = {}
+        self._looked_at = 0.0
 
     def run(self, stop: threading.Event, check: Callable[[], None] = lambda: None) -> None:
         """Turn until told to stop; then leave the group, with everything committed.
@@ -105,6 +108,7 @@ class Worker:
                 try:
                     self._follow(self._members.poll(IDLE_SECONDS if idle else 0.0))
                     idle = not self._turn_all(stop)
+                    self._look_at_lags()
                 except (LogUnavailable, StoreUnavailable) as error:
                     now = time.monotonic()
                     since = since or now
@@ -119,10 +123,6 @@ class Worker:
         finally:
             self._follow(frozenset())
             self._members.close()
-
-    def lags(self) -> dict[int, Lag]:
-        """How far behind each partition is."""
-        return {partition: step.lag() for partition, step in list(self._steps.items())}
 
     def stuck(self) -> str:
         """Why this process should be restarted; "" when it should not."""
@@ -175,12 +175,23 @@ class Worker:
                 self._fenced_until[partition] = time.monotonic() + FENCED_WAIT_SECONDS
                 self._drop(partition)
                 continue
+            except LogUnavailable:
+                # whether it was committed is in doubt: it is claimed anew, which says so
+                self._drop(partition)
+                raise
             finally:
                 condition.turn_began = 0.0
             condition.turns += 1
             condition.records += records
             worked += records
         return worked > 0
+
+    def _look_at_lags(self) -> None:
+        """Here, and not where somebody asks: the answer comes from the brokers."""
+        now = time.monotonic()
+        if now >= self._looked_at + LAGS_EVERY_SECONDS:
+            self._looked_at = now
+            self.condition.lags = {partition: step.lag() for partition, step in self._steps.items()}
 
     def _wait(self, stop: threading.Event, seconds: float) -> None:
         """Pause, and stay a member meanwhile."""

@@ -44,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "codec": PURE,
     "log": PURE,
     "store": PURE | {"codec"},
+    "registry": PURE | {"codec", "log"},
     "sorting": PURE,
     "dead_letters": PURE | {"log"},
     "poison": PURE | {"dead_letters", "log"},

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
+
+import pytest
 
 from pipeline.codec import Codec
 from pipeline.core.events import RECORDS, Event
@@ -19,13 +22,14 @@ from pipeline.log.protocol import NewRecord
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, RECEIVED, fact_topic
 from pipeline.store import Store
 from tests.kafka.servers import free_ports
-from tests.live.process import ROOT, command, environment, eventually
+from tests.live.process import ROOT, command, environment
 from tests.live.test_store_gone import store
 
 STEPS = ("normalize", "correlate", "sink")
 #: large enough for Java, Kafka and several Python processes on two cores
 DONE_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
+POLL_SECONDS = 0.2
 HORIZON_DAYS = 3_650
 BATCH_ROWS = 2_000
 
@@ -135,17 +139,22 @@ class Cluster:
                 (group, topic, number) for group, topic in follow for number in range(self.partitions)
             ] + [("sink", DEAD_LETTERS, 0)]
 
-            def done() -> bool:
+            def behind() -> list[str]:
                 for _, process in self.running:
                     assert process.poll() in (None, -signal.SIGKILL), self.said()
-                return all(
-                    log.committed(group, topic, number) >= log.end(topic, number)
+                return [
+                    f"{group} in {topic}/{number}: {reached} of {end}"
                     for group, topic, number in places
-                )
+                    if (reached := log.committed(group, topic, number)) < (end := log.end(topic, number))
+                ]
 
-            eventually(done, f"not all of it is in the tables: {self.said()}", seconds)
-            # what was done last may have left something for the next step
-            eventually(done, f"not all of it is in the tables: {self.said()}", seconds)
+            # twice: what was done last may have left something for the next step
+            for _ in range(2):
+                until = time.monotonic() + seconds
+                while left := behind():
+                    if time.monotonic() > until:
+                        pytest.fail(f"after {seconds:g} s there is left: {left}; {self.said()}")
+                    time.sleep(POLL_SECONDS)
 
     def held(self, workspaces: Sequence[str]) -> dict[str, Any]:
         """Everything that the tables say, in a form that can be compared."""

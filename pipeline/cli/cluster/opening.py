@@ -10,8 +10,11 @@ from pipeline.cli.exits import Exit, Problem
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.codec import Codec
+    from pipeline.codec.facts import FactCodec
     from pipeline.log.kafka import KafkaLog
     from pipeline.log.kafka.configuration import KafkaSettings
+    from pipeline.registry import Registry
     from pipeline.store import Store
 
 
@@ -59,6 +62,63 @@ def opened_cluster(settings: Settings) -> Iterator[KafkaLog]:
                 code=Exit.DATA,
             )
         yield log
+
+
+class Codecs:
+    """Codecs for events and for facts, by a registry or by the content of the schemas.
+
+    Made when a partition is opened: a registry that does not answer yet is waited for as a broker is.
+    """
+
+    def __init__(self, registry: Registry | None) -> None:
+        self._registry = registry
+
+    def events(self) -> Codec:
+        """Raises ``LogUnavailable`` while the registry does not answer, or has no such schemas yet."""
+        from pipeline.codec import Codec
+        from pipeline.registry import known
+
+        if self._registry is None:
+            return Codec()
+        found = known(self._registry)
+        return Codec(found.schemas, found.ids)
+
+    def facts(self) -> FactCodec:
+        """See ``events``."""
+        from pipeline.codec.facts import FactCodec
+        from pipeline.codec.schemas import FACTS
+        from pipeline.registry import known
+
+        if self._registry is None:
+            return FactCodec()
+        found = known(self._registry, FACTS)
+        return FactCodec(schemas=found.schemas, ids=found.ids)
+
+
+@contextmanager
+def opened_registry(settings: Settings) -> Iterator[Registry | None]:
+    """The schema registry; ``None`` where none is named."""
+    from pipeline.registry import Registry, RegistrySettings
+
+    url = settings.registry_url.get_secret_value()
+    if not url:
+        yield None
+        return
+    try:
+        told = RegistrySettings.of(url, ca_file=settings.registry_ssl_ca)
+    except ValueError as error:
+        raise Problem(
+            str(error), hint="docs/settings.md, under AFTERMERGE_REGISTRY_", code=Exit.USAGE
+        ) from None
+    with closing(Registry(told)) as registry:
+        yield registry
+
+
+@contextmanager
+def opened_codecs(settings: Settings) -> Iterator[Codecs]:
+    """How the processes of a cluster write and read what is on its topics."""
+    with opened_registry(settings) as registry:
+        yield Codecs(registry)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from pipeline.cli.version import version
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from pipeline.cli.cluster.opening import Codecs
     from pipeline.log.kafka import KafkaLog
     from pipeline.receive.configuration import ReceiverSettings
     from pipeline.receive.serving import Server
@@ -42,9 +43,8 @@ def receive(invocation: Invocation, listen: str | None) -> None:
     Exit 0: stopped as told. 2: it may not listen there without secrets. 3: topics are missing. 4: the log
     is unavailable for good.
     """
-    from pipeline.cli.cluster.opening import opened_cluster
+    from pipeline.cli.cluster.opening import opened_cluster, opened_codecs
     from pipeline.cli.stopping import stopped_by_signals
-    from pipeline.codec import Codec
     from pipeline.embedded import machine_clock
     from pipeline.log.protocol import LogUnavailable
     from pipeline.ticking import Ticker
@@ -55,10 +55,11 @@ def receive(invocation: Invocation, listen: str | None) -> None:
     stop = threading.Event()
     with (
         opened_cluster(settings) as log,
+        opened_codecs(settings) as codecs,
         stopped_by_signals(stop),
-        _served(settings, receiver, log) as server,
+        _served(settings, receiver, log, codecs) as server,
     ):
-        ticker = Ticker(log, Codec(), sorted(receiver.workspaces))
+        ticker = Ticker(log, codecs.events(), sorted(receiver.workspaces))
         while not stop.wait(TICK_POLL_SECONDS):
             if server.failure is not None:
                 raise server.failure
@@ -87,10 +88,11 @@ def _receiver_of(settings: Settings) -> ReceiverSettings:
 
 
 @contextmanager
-def _served(settings: Settings, receiver: ReceiverSettings, log: KafkaLog) -> Iterator[Server]:
+def _served(
+    settings: Settings, receiver: ReceiverSettings, log: KafkaLog, codecs: Codecs
+) -> Iterator[Server]:
     from pipeline.cli.cluster.opening import opened_server
     from pipeline.cli.configuring import host_of, judge_of, port_of
-    from pipeline.codec import Codec
     from pipeline.log.topics import RECEIVED
     from pipeline.receive.appending import Appender
     from pipeline.receive.application import application
@@ -101,7 +103,7 @@ def _served(settings: Settings, receiver: ReceiverSettings, log: KafkaLog) -> It
         appender = Appender(log, waiting_max=receiver.limits.waiting_max, partitions=log.partitions(RECEIVED))
         judge = None
         if store is not None:
-            judge = judge_of(settings, log, Codec(), store)
+            judge = judge_of(settings, log, codecs.events(), store)
         server = Server(
             application(receiver, appender, judge=judge),
             host=host_of(settings.listen),

@@ -33,13 +33,12 @@ def _documented(text: str) -> str:
 @click.pass_obj
 def normalize(invocation: Invocation, listen_health: str | None) -> None:
     from pipeline.assigned import Normalizing
-    from pipeline.cli.cluster.opening import opened_cluster
+    from pipeline.cli.cluster.opening import opened_cluster, opened_codecs
     from pipeline.cli.cluster.working import work
     from pipeline.cli.configuring import mappings_of, reader_of
     from pipeline.cli.instants import machine_now
     from pipeline.cli.keeping import unsealer_here
     from pipeline.cli.wiring import persons_of
-    from pipeline.codec import Codec
     from pipeline.letter_limit import LetterLimit
     from pipeline.log.topics import RECEIVED
     from pipeline.normalize import Normalizer
@@ -49,7 +48,7 @@ def normalize(invocation: Invocation, listen_health: str | None) -> None:
     settings = invocation.settings
     unseal = unsealer_here()
     mappings = mappings_of(settings.mappings)
-    with opened_cluster(settings) as log:
+    with opened_cluster(settings) as log, opened_codecs(settings) as codecs:
 
         def make(partition: int) -> Normalizer:
             persons = KnownPersons(persons_of(settings), log)
@@ -57,7 +56,7 @@ def normalize(invocation: Invocation, listen_health: str | None) -> None:
             limit = LetterLimit(RECEIVED, settings.dead_letter_ratio_max)
             return Normalizer(
                 log,
-                Codec(),
+                codecs.events(),
                 reader,
                 unseal,
                 machine_now,
@@ -82,11 +81,9 @@ def normalize(invocation: Invocation, listen_health: str | None) -> None:
 @click.pass_obj
 def correlate(invocation: Invocation, listen_health: str | None) -> None:
     from pipeline.assigned import Correlating
-    from pipeline.cli.cluster.opening import opened_cluster
+    from pipeline.cli.cluster.opening import opened_cluster, opened_codecs
     from pipeline.cli.cluster.working import work
     from pipeline.cli.wiring import parameters
-    from pipeline.codec import Codec
-    from pipeline.codec.facts import FactCodec
     from pipeline.correlate import Correlator
     from pipeline.letter_limit import LetterLimit
     from pipeline.log.topics import EVENTS
@@ -94,13 +91,13 @@ def correlate(invocation: Invocation, listen_health: str | None) -> None:
 
     invocation.overrides |= {"listen_health": listen_health}
     settings = invocation.settings
-    with opened_cluster(settings) as log:
+    with opened_cluster(settings) as log, opened_codecs(settings) as codecs:
 
         def make(partition: int) -> Correlator:
             return Correlator(
                 log,
-                Codec(),
-                Publisher(log, FactCodec(), partition),
+                codecs.events(),
+                Publisher(log, codecs.facts(), partition),
                 parameters(settings),
                 settings.batch_rows,
                 partition=partition,
@@ -126,18 +123,20 @@ def correlate(invocation: Invocation, listen_health: str | None) -> None:
 @click.pass_obj
 def sink(invocation: Invocation, listen_health: str | None) -> None:
     from pipeline.assigned import Sinking
-    from pipeline.cli.cluster.opening import opened_cluster, opened_server
+    from pipeline.cli.cluster.opening import opened_cluster, opened_codecs, opened_server
     from pipeline.cli.cluster.working import work
-    from pipeline.codec import Codec
-    from pipeline.codec.facts import FactCodec
     from pipeline.log.topics import EVENTS
 
     invocation.overrides |= {"listen_health": listen_health}
     settings = invocation.settings
-    with opened_cluster(settings) as log, opened_server(settings) as store:
+    with (
+        opened_cluster(settings) as log,
+        opened_server(settings) as store,
+        opened_codecs(settings) as codecs,
+    ):
 
         def opened(partition: int) -> Sinking:
-            return Sinking(log, partition, Codec(), FactCodec(), store)
+            return Sinking(log, partition, codecs.events(), codecs.facts(), store)
 
         work(settings, log, "sink", EVENTS, opened)
 

@@ -37,8 +37,9 @@ def create(invocation: Invocation) -> None:
 
     Exit 0: all are there. 2: a setting is wrong. 3: one is there with other settings. 4: no broker answers.
     """
-    from pipeline.cli.cluster.opening import kafka_of
+    from pipeline.cli.cluster.opening import kafka_of, opened_registry
     from pipeline.log.kafka import KafkaLog
+    from pipeline.registry import register
 
     settings = invocation.settings
     with closing(KafkaLog(kafka_of(settings))) as log:
@@ -47,6 +48,11 @@ def create(invocation: Invocation) -> None:
             if log.topics.described(topic) is None:
                 log.topics.create(topic, wanted)
                 made.append(topic)
+    with opened_registry(settings) as registry:
+        if registry is not None:
+            done = register(registry)
+            added = sum(one.added for one in done)
+            click.echo(f"{added} schemas registered, {len(done) - added} were there")
     click.echo(f"{len(made)} topics created, {len(wanted_topics(settings)) - len(made)} were there")
     _exit_when_different(settings)
 
@@ -89,9 +95,10 @@ def wanted_topics(settings: Settings) -> dict[str, TopicSettings]:
 
 
 def differences(settings: Settings) -> dict[str, list[str]]:
-    """Topic -> how it differs from what is asked for; those that fit are left out."""
-    from pipeline.cli.cluster.opening import kafka_of
+    """Topic, or registry -> how it differs from what is asked for; those that fit are left out."""
+    from pipeline.cli.cluster.opening import kafka_of, opened_registry
     from pipeline.log.kafka import KafkaLog
+    from pipeline.registry import differences as unregistered
 
     found: dict[str, list[str]] = {}
     with closing(KafkaLog(kafka_of(settings))) as log:
@@ -100,6 +107,9 @@ def differences(settings: Settings) -> dict[str, list[str]]:
             texts = ["it is missing"] if described is None else wanted.differences(described)
             if texts:
                 found[topic] = texts
+    with opened_registry(settings) as registry:
+        if registry is not None and (texts := unregistered(registry)):
+            found["(registry)"] = texts
     return found
 
 

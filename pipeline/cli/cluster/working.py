@@ -67,7 +67,7 @@ def _metrics(worker: Worker) -> dict[str, tuple[str, tuple[str, ...], Callable[[
         return lambda: {(): number()}
 
     def by_partition(place: int) -> Callable[[], Measured]:
-        return lambda: {(str(partition),): lag[place] for partition, lag in worker.lags().items()}
+        return lambda: {(str(partition),): lag[place] for partition, lag in condition.lags.items()}
 
     return {
         "lag_records": ("Records that wait, by partition", ("partition",), by_partition(0)),

@@ -32,7 +32,9 @@ def writer(settings: KafkaSettings, transactional_id: str) -> Producer:
     return Producer(settings.producer(transactional_id), logger=_LINES)
 
 
-def admin(settings: KafkaSettings, on_trouble: Callable[[KafkaError], None]) -> AdminClient:
+def admin(
+    settings: KafkaSettings, on_trouble: Callable[[KafkaError], None] = lambda error: None
+) -> AdminClient:
     """A client that creates and describes, and tells of the troubles of its connections when it is polled."""
     # the declared type of its settings leaves out the callbacks
     told = cast("dict[str, str | int | float | bool]", {**settings.client(), "error_cb": on_trouble})

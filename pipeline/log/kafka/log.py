@@ -13,12 +13,12 @@ import uuid
 from collections.abc import Sequence
 from operator import add, itemgetter
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from pipeline.log.kafka import clients
 from pipeline.log.kafka.bounds import Bounds, Place
 from pipeline.log.kafka.configuration import RECORD_BYTES_MAX, KafkaSettings
-from pipeline.log.kafka.failures import stranger_among, timed_out, translated
+from pipeline.log.kafka.failures import stranger_among, translated
 from pipeline.log.kafka.groups import Groups
 from pipeline.log.kafka.reading import Readers
 from pipeline.log.kafka.topics import FOREVER, Topics, TopicSettings
@@ -215,7 +215,7 @@ class KafkaLog:
         found = [self._batch(*each)[1] for each in appended]
         batches = [batch for batch in found if batch.records]
         if not batches and not self._is_claimed(group, place):
-            self._move(group, place, offset)
+            self._groups.move(group, place, offset)
             return
         claim = self._claim(group, place)
         with claim.lock:
@@ -245,19 +245,6 @@ class KafkaLog:
     def _is_claimed(self, group: str, place: Place) -> bool:
         with self._claims_lock:
             return (group, place) in self._claims
-
-    def _move(self, group: str, place: Place, offset: int) -> None:
-        seconds = self.settings.timeout_seconds
-        moved = TopicPartition(self.settings.topic(place.topic), place.partition, offset)
-        asked = ConsumerGroupTopicPartitions(self.settings.prefix + group, [moved])
-        with translated(self.settings, f"move group {group!r} in {place}"):
-            (answer,) = self._admin.alter_consumer_group_offsets([asked], request_timeout=seconds).values()
-            try:
-                (found,) = answer.result(seconds).topic_partitions
-            except TimeoutError:
-                raise timed_out("move a group") from None
-            if found.error is not None:
-                raise KafkaException(found.error)
 
     def _claim(self, group: str, place: Place) -> _Claim:
         with self._claims_lock:

@@ -20,6 +20,11 @@ HEARTBEATS_IN_A_SESSION = 5
 POLLED_WITHIN_SECONDS_MAX = 300
 
 
+def members_of(step: str) -> str:
+    """The group whose members share the partitions of a step; another one commits for it."""
+    return f"{step}-members"
+
+
 class Membership:
     """A place in the group of one step; not safe to use from several threads."""
 
@@ -45,7 +50,7 @@ class Membership:
         if settings.instance:
             more["group.instance.id"] = settings.prefix + settings.instance
         with translated(settings, f"join the group of {step!r}"):
-            self._consumer = clients.reader(settings, f"{step}-members", more)
+            self._consumer = clients.reader(settings, members_of(step), more)
             self._consumer.subscribe(
                 [self._topic],
                 on_assign=self._given,

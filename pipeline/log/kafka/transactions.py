@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, NoReturn
@@ -19,6 +21,8 @@ from pipeline.log.protocol import LogFenced, LogUnavailable, LogUncertain, NewRe
 
 #: an abort that takes longer is left to the broker, or to the next transaction of the same writer
 ABORT_SECONDS_MAX = 5.0
+#: a call that has not ended so long after its time never will
+OVERDUE_SECONDS_MAX = 2.0
 QUEUE_FULL_POLL_SECONDS = 0.05
 TRIES_MAX = 3
 _FORGOTTEN = frozenset(
@@ -97,6 +101,7 @@ class Writer:
         self._action = action
         self._open = _Open.NOTHING
         self.lost: Exception | None = None
+        self._abandoned = False
         self._producer = clients.writer(settings, name)
         try:
             self._until_deadline(self._producer.init_transactions)
@@ -141,7 +146,8 @@ class Writer:
                     if not again or tried == TRIES_MAX:
                         raise
             except BaseException:
-                self._abort()
+                if not self._abandoned:
+                    self._abort()
                 raise
         raise AssertionError("the last try returns or raises")
 
@@ -155,12 +161,38 @@ class Writer:
         if position is not None:
             topic = self._settings.topic(position.place.topic)
             offsets = [TopicPartition(topic, position.place.partition, position.offset)]
-            left = max(until - time.monotonic(), 0)
-            self._producer.send_offsets_to_transaction(offsets, position.metadata, left)
+            self._send_offsets(offsets, position.metadata, until)
         self._open = _Open.COMMIT
         self._in_doubt = [(batch.place, each.last) for batch, each in zip(batches, written, strict=True)]
         self._commit()
         return [each.first for each in written]
+
+    def _send_offsets(self, offsets: list[TopicPartition], metadata: GroupMetadata, until: float) -> None:
+        """Put the group's offset into the transaction.
+
+        librdkafka may wait for ever when the group's coordinator went away in the middle, whatever time it
+        was given. Then this producer is left behind: its successor's first call ends what it had begun.
+        """
+        left = max(until - time.monotonic(), 0)
+        sent: Future[None] = Future()
+
+        def send() -> None:
+            try:
+                self._producer.send_offsets_to_transaction(offsets, metadata, left)
+                sent.set_result(None)
+            except BaseException as raised:  # noqa: BLE001 - told to whoever waits
+                sent.set_exception(raised)
+
+        threading.Thread(target=send, name="aftermerge-offsets", daemon=True).start()
+        try:
+            sent.result(left + OVERDUE_SECONDS_MAX)
+        except TimeoutError:
+            self._abandoned = True
+            self.lost = LogUnavailable(
+                f"Kafka at {self._settings.bootstrap} did not {self._action} and never answered:"
+                " look whether its brokers run and can be reached from here"
+            )
+            raise self.lost from None
 
     def _commit(self) -> None:
         self._until_deadline(self._producer.commit_transaction)
@@ -170,6 +202,8 @@ class Writer:
 
     def close(self) -> None:
         """Stop writing; what is open is aborted."""
+        if self._abandoned:
+            return  # it would wait with the call that never ends
         # without this, closing would wait for a broker that may be down
         self._producer.purge()
         # it is closed all the same: what can't be aborted any more is raised, beside an answer, or warned of

@@ -1,0 +1,137 @@
+"""Parts of a cluster die, freeze or answer nothing: nothing is lost, nothing is double."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.core.events import Event
+from pipeline.log.kafka.membership import SESSION_SECONDS
+from tests.cluster.processes import STEPS, Cluster, cluster
+from tests.kafka import servers
+from tests.live.process import eventually
+from tests.live.test_store_gone import store
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+#: pieces in which the events come, with a fault between two of them
+PIECES = 6
+
+
+def pieces(told: Mapping[str, Sequence[Event]]) -> Iterator[list[tuple[str, Sequence[Event]]]]:
+    """The events of all workspaces, in pieces in their order."""
+    for number in range(PIECES):
+        yield [
+            (name, events[len(events) * number // PIECES : len(events) * (number + 1) // PIECES])
+            for name, events in told.items()
+        ]
+
+
+def restart_killed(made: Cluster) -> None:
+    for step in STEPS:
+        if not made.of(step):
+            made.start(step)
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
+def test_steps_are_killed_at_random_moments(
+    tmp_path: Path,
+    bootstrap: str,
+    workspaces: Mapping[str, Sequence[Event]],
+    undisturbed: dict[str, Any],
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    killed = 0
+    with cluster(tmp_path, bootstrap, 2) as made:
+        made.start_steps()
+        for piece in pieces(workspaces):
+            for workspace, events in piece:
+                made.append(workspace, events)
+            time.sleep(3 * chance.random())
+            step = chance.choice(STEPS[1:])
+            for process in made.of(step):
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                killed += 1
+            restart_killed(made)
+        made.wait_until_done()
+        assert killed == PIECES
+        assert made.held(list(workspaces)) == undisturbed
+        made.stop()
+
+
+def test_a_frozen_worker_that_wakes_overwrites_nothing(
+    tmp_path: Path, bootstrap: str, workspaces: Mapping[str, Sequence[Event]], undisturbed: dict[str, Any]
+) -> None:
+    first, *rest = pieces(workspaces)
+    with cluster(tmp_path, bootstrap, 2) as made:
+        made.start_steps()
+        for workspace, events in first:
+            made.append(workspace, events)
+        made.wait_until_done()
+        (frozen,) = made.of("correlate")
+        for piece in rest[:2]:
+            for workspace, events in piece:
+                made.append(workspace, events)
+        frozen.send_signal(signal.SIGSTOP)
+        made.start("correlate")
+        for piece in rest[2:]:
+            for workspace, events in piece:
+                made.append(workspace, events)
+        # beyond the session: the other one has the partitions
+        made.wait_until_done(SESSION_SECONDS + 120)
+        frozen.send_signal(signal.SIGCONT)
+        time.sleep(3)
+        assert frozen.poll() is None
+        assert made.held(list(workspaces)) == undisturbed
+        made.stop()
+
+
+def test_the_broker_is_killed_and_comes_back(
+    tmp_path: Path, workspaces: Mapping[str, Sequence[Event]], undisturbed: dict[str, Any]
+) -> None:
+    with servers.brokers() as brokers, cluster(tmp_path, brokers.bootstrap, 2) as made:
+        made.start_steps()
+        for number, piece in enumerate(pieces(workspaces)):
+            for workspace, events in piece:
+                made.append(workspace, events)
+            if number in (1, 3):
+                brokers.nodes[0].kill()
+                time.sleep(2)
+                brokers.start()
+        made.wait_until_done()
+        assert made.held(list(workspaces)) == undisturbed
+        made.stop()
+
+
+def test_the_store_is_gone_for_a_while(
+    tmp_path: Path, bootstrap: str, workspaces: Mapping[str, Sequence[Event]], undisturbed: dict[str, Any]
+) -> None:
+    (port,) = servers.free_ports(1)
+    told = list(pieces(workspaces))
+    with Cluster(tmp_path, bootstrap, 2, port) as made:
+        with store(tmp_path / "server", port):
+            made.prepare()
+            made.start_steps()
+            for workspace, events in told[0]:
+                made.append(workspace, events)
+            made.wait_until_done()
+            for workspace, events in told[1]:
+                made.append(workspace, events)
+        for piece in told[2:]:
+            for workspace, events in piece:
+                made.append(workspace, events)
+        (sink,) = made.of("sink")
+        eventually(lambda: "trying again" in made.said(), "the sink does not say what it waits for")
+        assert sink.poll() is None
+        with store(tmp_path / "server", port):
+            made.wait_until_done()
+            assert made.held(list(workspaces)) == undisturbed
+            made.stop()
