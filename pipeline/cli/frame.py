@@ -188,6 +188,8 @@ _KNOWN: dict[str, tuple[Exit, str]] = {
         Exit.UNAVAILABLE,
         "nothing is lost: when the store answers again, the same command goes on",
     ),
+    "StoreMissing": (Exit.UNAVAILABLE, ""),
+    "ClusterRefused": (Exit.UNAVAILABLE, ""),
     "MigrationRefused": (
         Exit.UNAVAILABLE,
         "run the version of aftermerge that made it, or a newer one",

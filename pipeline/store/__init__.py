@@ -7,154 +7,127 @@ be made again. Every method may be called from several threads.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import pyarrow as pa
 from clickhouse_connect.driver.binding import quote_identifier
 
 from pipeline import resources
-from pipeline.codec.blocks import BATCH_ROWS_MAX, TIMESTAMP, Block, fact_blocks, is_time
+from pipeline.codec.blocks import BATCH_ROWS_MAX, Block, fact_blocks, is_time
 from pipeline.core.events import RECORDS
 from pipeline.core.facts import TABLES, Fact
 from pipeline.store.columns import events_to_arrow
-from pipeline.store.connection import Connection, ask, connect
-from pipeline.store.errors import InvalidQuery, MigrationRefused, StoreHeld, StoreUnavailable, translated
-from pipeline.store.memory import FreedMemory
-from pipeline.store.migrations import (
-    STATUS_TABLE,
-    is_ours,
-    pending,
-    read_migrations,
-    read_views,
-    split_statements,
+from pipeline.store.connection import Connection, connect
+from pipeline.store.errors import (
+    ClusterRefused,
+    InvalidQuery,
+    MigrationRefused,
+    StoreHeld,
+    StoreMissing,
+    StoreUnavailable,
 )
-from pipeline.store.reading import refuse_writing
+from pipeline.store.migrations import split_statements
+from pipeline.store.reading import refuse_format, refuse_writing
+from pipeline.store.retrying import AT_ONCE, PATIENT, Patience
+from pipeline.store.rows import DeadLetterRow, Result, letters_block
+from pipeline.store.schema import Schema
+from pipeline.store.session import Session
 
 __all__ = [
+    "AT_ONCE",
     "BATCH_ROWS_MAX",
+    "PATIENT",
+    "ClusterRefused",
     "DeadLetterRow",
     "InvalidQuery",
     "MigrationRefused",
+    "Patience",
     "Result",
     "Store",
     "StoreHeld",
+    "StoreMissing",
     "StoreUnavailable",
 ]
-
-#: With 1 (the default) each insert is merged row by row, four times as long; queries use FINAL either way.
-_INSERT_SETTINGS = {"optimize_on_insert": 0, "async_insert": 0, "max_threads": 1, "max_insert_threads": 1}
-
-_FORMAT = re.compile(r"\bFORMAT\s+[A-Za-z]\w*\s*$", re.IGNORECASE)
-
-
-class Result(NamedTuple):
-    """The answer to a query: names and ClickHouse types of the columns, and the rows."""
-
-    columns: list[str]
-    types: list[str]
-    rows: list[tuple[object, ...]]
-
-
-class DeadLetterRow(NamedTuple):
-    """A row of the table ``dead_letters``; ``failed_at`` is in microseconds UTC.
-
-    ``partition`` and ``offset`` are -1 where the place has none; for a file the offset is its line.
-    """
-
-    workspace: str
-    topic: str
-    partition: int
-    offset: int
-    place: str
-    reason: str
-    bytes: bytes
-    failed_at: int
-
-
-_DEAD_LETTERS = pa.schema(
-    [
-        ("workspace", pa.string()),
-        ("topic", pa.string()),
-        ("partition", pa.int64()),
-        ("offset", pa.int64()),
-        ("place", pa.string()),
-        ("reason", pa.string()),
-        ("bytes", pa.binary()),
-        ("failed_at", TIMESTAMP),
-    ]
-)
 
 
 class Store:
     """Tables, views and rows of one database."""
 
-    def __init__(self, connection: Connection, database: str) -> None:
+    def __init__(
+        self, connection: Connection, database: str, cluster: str = "", retry_seconds: float = 0.0
+    ) -> None:
+        """Ask and fill a database that is there already; ``open`` makes it."""
+        self._session = Session(connection, database, cluster, retry_seconds)
         self._connection = connection
         self._database = database
-        self._freed = FreedMemory(connection.writer if connection.embedded else None)
         self.place = connection.place
-        with translated(self.place, f"create the database {database}"):
-            # Atomic by name: the embedded engine's own default database can't exchange tables
-            connection.writer.command(
-                f"CREATE DATABASE IF NOT EXISTS {quote_identifier(database)} ENGINE = Atomic"
-            )
-        connection.writer.database = database
-        connection.reader.database = database
 
     @classmethod
-    def open(cls, dsn: str, database: str = "aftermerge") -> Self:
+    def open(
+        cls,
+        dsn: str,
+        database: str = "aftermerge",
+        cluster: str = "",
+        *,
+        create: bool = True,
+        patience: Patience = AT_ONCE,
+    ) -> Self:
         """Open ``chdb:///absolute/directory`` or ``clickhouse://user:password@host:8123``.
 
+        ``cluster``: what is made is made on every replica of the cluster of that name. Without ``create``
+        nothing is made: the database has to be there, with tables as new as this version, and the user
+        needs no right but to read and to insert. ``patience`` is for servers.
+
         Raises ``StoreHeld`` when another process has the directory open, ``StoreUnavailable`` when
-        the place can't be opened for another reason; both say what to do.
+        the place can't be opened for another reason, ``ClusterRefused``; without ``create`` also what
+        ``check`` raises. All say what to do.
         """
-        connection = connect(dsn)
+        connection = connect(dsn, patience.request_seconds)
         try:
-            return cls(connection, database)
+            if cluster and connection.embedded:
+                raise ClusterRefused(
+                    f"the embedded store in {connection.place} is on no cluster: set AFTERMERGE_STORE_DSN to"
+                    " a server of it, or AFTERMERGE_STORE_CLUSTER to nothing"
+                )
+            store = cls(connection, database, cluster, patience.retry_seconds)
+            schema = Schema(store._session)  # noqa: SLF001
+            if create:
+                schema.make_database()
+            else:
+                schema.require_database()
+            store._session.use()  # noqa: SLF001
+            if not create:
+                schema.check(resources.sql())
+            return store
         except BaseException:
-            connection.writer.close()
-            connection.reader.close()
+            connection.close()
             raise
+
+    @property
+    def waiting_for(self) -> str:
+        """Why an insert under way is made again just now; "" when none is."""
+        return self._session.retrying.trouble
 
     def migrate(self, directory: Path | None = None) -> list[str]:
         """Apply what wasn't applied yet, make the views, and return the names applied now.
 
-        ``directory`` holds ``migrations/`` and ``views/`` (the shipped one unless told). Raises
-        ``MigrationRefused``, before anything is changed, when an applied migration was edited.
+        ``directory`` holds ``migrations/`` and ``views/`` (the shipped one unless told). Raises, before
+        anything is changed, ``MigrationRefused`` when an applied migration was edited or is a newer
+        version's, ``StoreMissing`` when a table that was made is gone, ``ClusterRefused`` when the tables
+        are not those of the cluster.
         """
-        directory = directory or resources.sql()
-        found = read_migrations(directory / "migrations")
-        self._command(STATUS_TABLE, "create the table migrations")
-        rows = self._read("SELECT number, name, sha256 FROM migrations FINAL", {}).rows
-        applied = {int(str(number)): (str(name), _text(sha256)) for number, name, sha256 in rows}
-        names = []
-        for migration in pending(found, applied):
-            name = f"{migration.number:03}_{migration.name}"
-            for statement in migration.statements:
-                self._command(statement, f"apply migration {name}")
-            with translated(self.place, f"note migration {name}"):
-                self._connection.writer.insert("migrations", [migration.row()], database=self._database)
-            names.append(name)
-        self._make_views(directory / "views")
-        return names
+        return Schema(self._session).migrate(directory or resources.sql())
 
-    def _make_views(self, directory: Path) -> None:
-        made = self._read(
-            "SELECT name, comment FROM system.tables WHERE database = currentDatabase() AND engine = 'View'",
-            {},
-        )
-        marks = {str(name): str(comment) for name, comment in made.rows}
-        views = {view.name: view for view in read_views(directory)}
-        for view in views.values():
-            if marks.get(view.name) != view.mark:
-                self._command(view.statement, f"make the view {view.name}")
-        for name, mark in marks.items():
-            # a view without our mark is somebody's own
-            if name not in views and is_ours(mark):
-                self._command(f"DROP VIEW IF EXISTS {quote_identifier(name)}", f"drop the view {name}")
+    def check(self, directory: Path | None = None) -> list[str]:
+        """See that the tables are at least as new as this version; the migrations that it doesn't know.
+
+        With newer tables this version can go on: they have more columns, which have defaults. Raises
+        ``StoreUnavailable`` when they are older, ``MigrationRefused`` when one was made by an edited
+        migration, ``StoreMissing`` when one is gone.
+        """
+        return Schema(self._session).check(directory or resources.sql())
 
     def insert_facts(
         self,
@@ -186,9 +159,7 @@ class Store:
         """Keep messages that could not be read, with their bytes, reason and coordinates."""
         rows = list(letters)
         for start in range(0, len(rows), BATCH_ROWS_MAX):
-            columns = zip(*rows[start : start + BATCH_ROWS_MAX], strict=True)
-            arrays = [pa.array(*typed) for typed in zip(columns, _DEAD_LETTERS.types, strict=True)]
-            self.insert_block("dead_letters", pa.Table.from_arrays(arrays, schema=_DEAD_LETTERS))
+            self.insert_block("dead_letters", letters_block(rows[start : start + BATCH_ROWS_MAX]))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
         """Answer one statement that changes nothing; all its rows are held in memory.
@@ -200,10 +171,7 @@ class Store:
         if len(statements) != 1:
             raise InvalidQuery("write one statement at a time" if statements else "the query is empty")
         refuse_writing(statements[0])
-        if _FORMAT.search(statements[0]):
-            raise InvalidQuery(
-                "leave the FORMAT clause away: the answer is a table, printed as you ask for it"
-            )
+        refuse_format(statements[0])
         result = self._read(statements[0], parameters or {}, asked=True)
         return result if result.columns else self._without_rows(statements[0], parameters or {})
 
@@ -267,26 +235,18 @@ class Store:
 
     def close(self) -> None:
         """Release the store; what was inserted stays."""
-        self._connection.reader.close()
-        self._connection.writer.close()
+        self._connection.close()
 
     def insert_block(self, table: str, block: Block) -> None:
-        with translated(self.place, f"write {block.num_rows} rows into {table}"):
-            self._connection.writer.insert_arrow(
-                table, block, database=self._database, settings=dict(_INSERT_SETTINGS)
-            )
-            self._freed.inserted(block.nbytes)
+        """Write rows in columns, each of which is in the table.
+
+        A server that is not available is tried again within its patience, and takes the block once however
+        often it was sent. Raises ``StoreUnavailable``; ``StoreMissing`` when the table is gone for good.
+        """
+        self._session.insert(table, block)
 
     def _command(self, statement: str, action: str) -> None:
-        with translated(self.place, action):
-            self._connection.writer.command(statement)
+        self._session.command(statement, action)
 
     def _read(self, sql: str, parameters: Mapping[str, object], *, asked: bool = False) -> Result:
-        with translated(self.place, "read", asked=asked):
-            result = ask(self._connection, sql, parameters)
-        types = [kind.name for kind in result.column_types]
-        return Result(list(result.column_names), types, [tuple(row) for row in result.result_rows])
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+        return self._session.read(sql, parameters, asked=asked)

@@ -24,10 +24,8 @@ class AttachedStore(Store):
 
     def __init__(self, connection: Connection, database: str) -> None:
         # nothing is made here: the database is there, or its holder is not ready
-        self._connection = connection
-        self._database = database
-        self.place = connection.place
-        connection.reader.database = database
+        super().__init__(connection, database)
+        self._session.use()
 
     def insert_block(self, *_: object) -> NoReturn:
         raise StoreUnavailable(

@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +47,13 @@ class Connection(NamedTuple):
     reader: Client
     #: whether the engine runs in this process
     embedded: bool
+    #: two more clients of the same place
+    again: Callable[[], Connection]
+
+    def close(self) -> None:
+        """Let go of both."""
+        self.reader.close()
+        self.writer.close()
 
 
 def ask(connection: Connection, sql: str, parameters: Mapping[str, object]) -> QueryResult:
@@ -62,8 +69,8 @@ def ask(connection: Connection, sql: str, parameters: Mapping[str, object]) -> Q
         raise
 
 
-def connect(dsn: str) -> Connection:
-    """Open a store.
+def connect(dsn: str, request_seconds: int = REQUEST_SECONDS_MAX) -> Connection:
+    """Open a store; one request to a server may take ``request_seconds``.
 
     ``chdb:///absolute/directory`` is the embedded engine; ``clickhouse://user:password@host:8123``
     (or ``http://``), ``clickhouses://`` (or ``https://``) a server. Raises ``StoreHeld`` when another
@@ -73,7 +80,7 @@ def connect(dsn: str) -> Connection:
     if parts.scheme == "chdb":
         return _embedded(Path(unquote(parts.path)))
     if parts.scheme in _SCHEMES and parts.hostname:
-        return _server(dsn)
+        return _server(dsn, request_seconds)
     raise StoreUnavailable(
         f"the store's address has the scheme {parts.scheme!r}: use chdb:///absolute/directory"
         " or clickhouse://user:password@host:8123"
@@ -113,7 +120,7 @@ def _embedded(directory: Path) -> Connection:
             f"cannot open the store in {place}: {short_message(error)};"
             " one process can open one embedded store at a time, and its disk must be writable"
         ) from error
-    return Connection(place, writer, reader, embedded=True)
+    return Connection(place, writer, reader, True, lambda: _embedded(directory))
 
 
 def engine_address(place: str) -> str:
@@ -142,7 +149,7 @@ def _refuse_if_held(directory: Path) -> None:
             ) from None
 
 
-def _server(dsn: str) -> Connection:
+def _server(dsn: str, request_seconds: int) -> Connection:
     parts = urlsplit(dsn)
     interface = _SCHEMES[parts.scheme]
     try:
@@ -165,13 +172,14 @@ def _server(dsn: str) -> Connection:
             # one session would refuse a second query at the same time
             autogenerate_session_id=False,
             connect_timeout=CONNECT_SECONDS_MAX,
-            send_receive_timeout=REQUEST_SECONDS_MAX,
+            send_receive_timeout=request_seconds,
         )
 
     try:
-        return Connection(place, client({}), client({"readonly": 2}), embedded=False)
+        writer, reader = client({}), client({"readonly": 2})
     except (ClickHouseError, OSError) as error:
         raise StoreUnavailable(
             f"no ClickHouse answers at {place}: {outage_reason(error)};"
             " check that it runs and that address, user and password are right"
         ) from error
+    return Connection(place, writer, reader, False, lambda: _server(dsn, request_seconds))

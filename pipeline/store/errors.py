@@ -33,12 +33,24 @@ class StoreHeld(StoreUnavailable):
         self.pid = pid
 
 
+class MissingNow(StoreUnavailable):
+    """A table or the database is not there, as on a server that just starts; tried in vain, it is lost."""
+
+
+class StoreMissing(RuntimeError):
+    """A table or the database is gone: waiting does not bring it back, the text says what to do."""
+
+
 class InvalidQuery(ValueError):
     """The query is wrong: the text says why, without the engine's stack trace."""
 
 
 class MigrationRefused(RuntimeError):
     """The migrations on disk and those already applied don't agree; nothing was changed."""
+
+
+class ClusterRefused(RuntimeError):
+    """The tables and the named cluster of servers don't go together; nothing was changed."""
 
 
 #: Error codes of ClickHouse after which the same request may succeed later, or on a healthier machine,
@@ -77,13 +89,15 @@ _OUTAGES = {
 }
 #: The same for what this program asks by itself: the operator of the server can mend it.
 _OPERATED = {
-    60: "a table is missing, the next start makes it anew",
-    81: "the database is missing, the next start makes it anew",
+    60: "a table is missing",
+    81: "the database is missing",
     164: "the user of the store may only read",
     291: "the user of the store may not use the database",
+    359: "the table is larger than the server lets be dropped (max_table_size_to_drop)",
     452: "the user of the store may not use a setting",
     497: "the user of the store lacks a right",
 }
+_MISSING = frozenset((60, 81))
 #: What is wrong with what was said, at any time and on any server. Everything that is in none of these
 #: three, codes that newer servers have included, is an outage for what this program asks by itself.
 _MISTAKES = frozenset(
@@ -138,7 +152,7 @@ def outage_reason(error: BaseException) -> str:
 
 @contextmanager
 def translated(place: str, action: str, *, asked: bool = False) -> Iterator[None]:
-    """Turn the driver's errors into ``StoreUnavailable`` and ``InvalidQuery``.
+    """Turn the driver's errors into ``StoreUnavailable`` (or its ``MissingNow``) and ``InvalidQuery``.
 
     ``place`` names the store, ``action`` what was tried (``write 12 rows into changes``). What this
     program says by itself was right yesterday: unless the server names a plain mistake, it is the
@@ -153,7 +167,8 @@ def translated(place: str, action: str, *, asked: bool = False) -> Iterator[None
             why = {**_OUTAGES, **_OPERATED}.get(code, "") if code is not None else ""
             said = outage_reason(error) if code is None else short_message(error)
             detail = "; ".join(part for part in (why, said) if part)
-            raise StoreUnavailable(f"cannot {action} at {place}: {detail}") from error
+            kind = MissingNow if code in _MISSING else StoreUnavailable
+            raise kind(f"cannot {action} at {place}: {detail}") from error
         raise InvalidQuery(short_message(error)) from error
     except OSError as error:
         raise StoreUnavailable(f"cannot {action} at {place}: {error.strerror or error}") from error

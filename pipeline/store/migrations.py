@@ -20,6 +20,7 @@ _STATEMENT = re.compile(
     r"(?:'(?:[^'\\]|\\.|'')*'|`[^`]*`|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|[^;'`\"])+", re.DOTALL
 )
 _COMMENTS_BEFORE = re.compile(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
+_MADE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 _MARK = re.compile(r" \[[0-9a-f]{16}\]$")
 _FILE_NAME = re.compile(r"(?P<number>\d{3})_(?P<name>[a-z0-9_]+)\.sql")
 
@@ -44,6 +45,14 @@ class Migration(NamedTuple):
     number: int
     name: str
     text: str
+
+    def __str__(self) -> str:
+        return f"{self.number:03}_{self.name}"
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables that it makes."""
+        return [match[1] for statement in self.statements if (match := _MADE.match(statement))]
 
     @property
     def sha256(self) -> str:
@@ -127,17 +136,28 @@ def pending(found: list[Migration], applied: dict[int, tuple[str, str]]) -> list
 
     Raises ``MigrationRefused`` when an applied migration was edited, or is unknown here.
     """
-    known = {migration.number: migration for migration in found}
-    for number, (name, sha256) in sorted(applied.items()):
-        migration = known.get(number)
-        if migration is None:
-            raise MigrationRefused(
-                f"the database has migration {number:03}_{name}, which this version doesn't know:"
-                " a newer aftermerge wrote it, use that one"
-            )
+    unknown = newer(found, applied)
+    if unknown:
+        raise MigrationRefused(
+            f"the database has migration {unknown[0]}, which this version doesn't know:"
+            " a newer aftermerge wrote it, use that one"
+        )
+    refuse_edited(found, applied)
+    return [migration for migration in found if migration.number not in applied]
+
+
+def newer(found: list[Migration], applied: dict[int, tuple[str, str]]) -> list[str]:
+    """What was applied and is unknown here: a newer version did it."""
+    known = {migration.number for migration in found}
+    return [f"{number:03}_{name}" for number, (name, _) in sorted(applied.items()) if number not in known]
+
+
+def refuse_edited(found: list[Migration], applied: dict[int, tuple[str, str]]) -> None:
+    """Raise ``MigrationRefused`` when an applied migration was edited."""
+    for migration in found:
+        _, sha256 = applied.get(migration.number, ("", migration.sha256))
         if migration.sha256 != sha256:
             raise MigrationRefused(
-                f"migration {number:03}_{migration.name} was edited after it was applied:"
+                f"migration {migration} was edited after it was applied:"
                 " restore its text and write a new migration instead"
             )
-    return [migration for migration in found if migration.number not in applied]

@@ -12,6 +12,7 @@ _QUOTED = re.compile(
     r"""'(?:\\.|''|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/""", re.DOTALL
 )
 _FIRST_WORD = re.compile(r"[\s(]*([A-Za-z]+)")
+_FORMAT = re.compile(r"\bFORMAT\s+[A-Za-z]\w*\s*$", re.IGNORECASE)
 _OUTFILE = re.compile(r"\bINTO\s+OUTFILE\b", re.IGNORECASE)
 _INSERT = re.compile(r"\bINSERT\s+INTO\b", re.IGNORECASE)
 
@@ -27,3 +28,9 @@ def refuse_writing(statement: str) -> None:
         raise InvalidQuery(
             "nothing can be written here: print the answer with --format json or csv, and redirect it"
         )
+
+
+def refuse_format(statement: str) -> None:
+    """Raise ``InvalidQuery`` for a statement that asks for its answer in a format."""
+    if _FORMAT.search(statement):
+        raise InvalidQuery("leave the FORMAT clause away: the answer is a table, printed as you ask for it")

@@ -71,7 +71,7 @@ def test_every_grant_is_one_that_the_engine_reads(tmp_path: Path) -> None:
 def test_rights_in_clickhouse_are_the_least() -> None:
     for name in users():
         assert {grant.partition(" ON ")[2].partition(".")[0] for grant in grants(name)} <= {
-            "owner": {"aftermerge", "system"},
+            "owner": {"aftermerge", "aftermerge_rebuild", "system"},
             "sink": {"aftermerge", "system"},
             "grafana": {"aftermerge", "otel", "system"},
             "otel": {"otel"},

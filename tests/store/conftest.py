@@ -10,7 +10,7 @@ from shutil import copytree
 import pytest
 
 from pipeline import resources
-from pipeline.store import Store
+from pipeline.store import AT_ONCE, Patience, Store
 
 _numbers = count(1)
 
@@ -36,12 +36,13 @@ def without_rows(dsn: str) -> Iterator[Store]:
         yield store
 
 
-def fresh(dsn: str) -> Iterator[Store]:
+def fresh(dsn: str, patience: Patience = AT_ONCE) -> Iterator[Store]:
     """A new database without any table, dropped afterwards."""
     name = f"test_{next(_numbers)}"
-    store = Store.open(dsn, name)
+    store = Store.open(dsn, name, patience=patience)
     yield store
-    store._command(f"DROP DATABASE {name} SYNC", "drop the test's database")
+    store._connection.writer.database = "system"  # the test may have dropped its own
+    store._command(f"DROP DATABASE IF EXISTS {name} SYNC", "drop the test's database")
     store.close()
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import pytest
 
 from pipeline.core.facts import ServiceFact
 from pipeline.sink import Sink
 from pipeline.store import InvalidQuery, Store, StoreUnavailable
-from pipeline.store.connection import engine_address
-from tests.live.store_process import Handler, Server
+from tests.store.failing import CUT, Failing, bare, coded, listening
 
 SERVICE = ServiceFact("api", True, "", None, [], [], [], [], [], [])
 #: what a server answers although nothing is wrong with what was asked
@@ -47,85 +44,19 @@ OURS: dict[str, Callable[[Store], object]] = {
 ALL: dict[str, Callable[[Store], object]] = {**OURS, "query": lambda store: store.query("SELECT 1")}
 
 
-class Failing(Server):
-    """The engine of this process behind HTTP; what ``fails`` does is the answer of every request."""
-
-    def __init__(self, place: str) -> None:
-        self.fails: Callable[[FailingHandler], None] | None = None
-        super().__init__(place, 0)
-        self.RequestHandlerClass = FailingHandler
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing of connections that were cut on purpose."""
-
-
-class FailingHandler(Handler):
-    server: Failing
-
-    def do_POST(self) -> None:
-        if self.server.fails is None:
-            super().do_POST()
-            return
-        self.rfile.read(int(self.headers.get("Content-Length") or 0)) or self._chunks()
-        self.server.fails(self)
-
-
 @pytest.fixture(scope="module")
 def failing(dsn: str) -> Iterator[Failing]:
-    with Failing(engine_address(dsn.removeprefix("chdb://"))) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
+    with listening(dsn) as server:
         yield server
-        server.shutdown()
-        thread.join()
-        server.engine.close()
 
 
 @pytest.fixture
 def served(failing: Failing, without_rows: Store) -> Iterator[Store]:
     """Tables of that engine, used through the server."""
-    behind = Store.open(f"clickhouse://127.0.0.1:{failing.server_address[1]}", without_rows._database)
+    behind = Store.open(failing.dsn, without_rows._database)
     yield behind
     failing.fails = None
     behind.close()
-
-
-def coded(code: int, name: str, status: int = 500) -> Callable[[FailingHandler], None]:
-    """An answer as a server gives it, with its code and its words."""
-    text = f"Code: {code}. DB::Exception: It did not work. ({name}) (version 25.3.1.1 (official build))"
-
-    def fails(handler: FailingHandler) -> None:
-        handler._answered(status, text.encode(), {"X-ClickHouse-Exception-Code": str(code)})
-
-    return fails
-
-
-def bare(status: int) -> Callable[[FailingHandler], None]:
-    """What a proxy in front of a server says."""
-    return lambda handler: handler._answered(status, b"<html>upstream</html>")
-
-
-def cut(told: bytes) -> Callable[[FailingHandler], None]:
-    """The connection ends in the middle of an answer."""
-
-    def fails(handler: FailingHandler) -> None:
-        with suppress(OSError):
-            handler.wfile.write(told)
-            handler.wfile.flush()
-        handler.close_connection = True
-
-    return fails
-
-
-CUT = {
-    "before the answer": cut(b""),
-    "in the headers": cut(b'HTTP/1.1 200 OK\r\nX-ClickHouse-Progress: {"read_rows":"1"}\r\nX-Click'),
-    "in the body": cut(
-        b"HTTP/1.1 200 OK\r\nX-ClickHouse-Format: Native\r\nContent-Length: 100\r\n\r\n\x01\x05"
-    ),
-    "in a chunk": cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n\x01\x05"),
-    "between chunks": cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n\x01\x05\r\n"),
-}
 
 
 def test_the_tables_are_used_through_the_server(served: Store) -> None:

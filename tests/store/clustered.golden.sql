@@ -1,0 +1,100 @@
+CREATE TABLE IF NOT EXISTS migrations ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', applied_at)
+CREATE TABLE IF NOT EXISTS services ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS changes ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS artifacts ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS deployments ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS deployment_changes ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS burns ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS drifts ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS incidents ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS attributions ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS change_attributions ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS events_change_opened ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_change_updated ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_change_merged ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_change_abandoned ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_review_submitted ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_check_finished ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_artifact_packaged ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_deployment_progressed ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_deployment_finished ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_incident_detected ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_incident_updated ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_incident_resolved ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_burn_started ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_burn_ended ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_drift_detected ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_drift_corrected ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_verdict_given ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_service_declared ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_clock_ticked ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events ON CLUSTER `replicas`
+ENGINE = Merge('on_replicas', '^events_')
+CREATE TABLE IF NOT EXISTS dead_letters ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', failed_at)
+ALTER TABLE events_change_opened ON CLUSTER `replicas`
+ALTER TABLE events_change_updated ON CLUSTER `replicas`
+ALTER TABLE events_change_merged ON CLUSTER `replicas`
+ALTER TABLE events_review_submitted ON CLUSTER `replicas`
+ALTER TABLE events_check_finished ON CLUSTER `replicas`
+ALTER TABLE events_incident_updated ON CLUSTER `replicas`
+CREATE TABLE IF NOT EXISTS events_review_requested ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_comment_posted ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_queue_changed ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_branch_pushed ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_release_published ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_finding_reported ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_policy_edited ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_measurement_reported ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+ALTER TABLE changes ON CLUSTER `replicas`
+CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW event_counts ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW incident_candidates ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW recent_deployments ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW rollbacks ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW services_overview ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW unlinked ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW which_change_broke_it ON CLUSTER `replicas` AS
