@@ -32,6 +32,10 @@ PARTS = {
     "import_git": "benchmarks.import_git:figures",
     "views": "benchmarks.views:figures",
     "receiving": "benchmarks.receiving:receiving",
+    "peers": "benchmarks.peers.side_by_side:peers",
+    "cluster": "benchmarks.cluster:cluster",
+    "restore": "benchmarks.cluster:restore",
+    "visible": "benchmarks.visible:visible",
 }
 MARKS = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 

@@ -32,11 +32,12 @@ from benchmarks.logs import WORKSPACE
 from pipeline.codec import Codec, Columns
 from pipeline.core.parameters import DAY, Parameters
 from pipeline.core.workspace import Workspace
-from pipeline.correlate import GROUP, Correlator
+from pipeline.correlate import Correlator
 from pipeline.log.protocol import Log
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import EVENTS, STATE
 from pipeline.sink import Sink
+from pipeline.state import GROUP
 from pipeline.store import Store
 
 #: as many as ``aftermerge`` takes unless told otherwise

@@ -18,8 +18,9 @@ from pipeline.codec import Codec
 from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
 from pipeline.core.parameters import HOUR
 from pipeline.dead_letters import DeadLetter, bury, settle, unsettled
+from pipeline.log.partitioning import partition_of
 from pipeline.log.protocol import Log, NewRecord
-from pipeline.log.topics import EVENTS, PARTITION
+from pipeline.log.topics import EVENTS
 
 APPEND_EVENTS_MAX = 10_000
 READ_RECORDS_MAX = 20_000
@@ -66,6 +67,7 @@ def append_events(
     an hour after it is refused. Raises ``LogUnavailable`` when the log can't take any more.
     """
     known = known_values(log, workspace)
+    partition = partition_of(workspace, log.partitions(EVENTS))
     key = workspace.encode()
     appended = unchanged = 0
     letters: list[DeadLetter] = []
@@ -89,7 +91,7 @@ def append_events(
         new = fresh(values, known)
         unchanged += len(values) - len(new)
         if new:
-            log.append(EVENTS, PARTITION, [NewRecord(key, value) for value in new])
+            log.append(EVENTS, partition, [NewRecord(key, value) for value in new])
         appended += len(new)
         if progress is not None:
             progress("appending", appended + unchanged, None)
@@ -154,7 +156,8 @@ def known_values(log: Log, workspace: str) -> Digests:
     """Digests of every value of the workspace in the log, sorted: 16 bytes an event."""
     found = bytearray()
     key, offset = workspace.encode(), 0
-    while records := log.read(EVENTS, PARTITION, offset, READ_RECORDS_MAX):
+    partition = partition_of(workspace, log.partitions(EVENTS))
+    while records := log.read(EVENTS, partition, offset, READ_RECORDS_MAX):
         found += b"".join(_digests(record.value for record in records if record.key == key))
         offset = records[-1].offset + 1
     return np.sort(np.frombuffer(bytes(found), dtype=f"V{_DIGEST_BYTES}").view(f"S{_DIGEST_BYTES}"))

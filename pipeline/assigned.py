@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from pipeline.codec import Codec
 from pipeline.codec.facts import FactCodec
-from pipeline.correlate import GROUP as CORRELATE
 from pipeline.correlate import Correlator, Summary
 from pipeline.inserting import Inserter
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS, RECEIVED
 from pipeline.normalize import GROUP as NORMALIZE
 from pipeline.normalize import Normalizer
+from pipeline.state import GROUP as CORRELATE
 from pipeline.store import Store
 from pipeline.worker import Lag
 

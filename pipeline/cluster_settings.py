@@ -97,6 +97,14 @@ class ClusterSettings(BaseModel):
         str,
         Field(description="File with the certificates that the registry's own is checked against."),
     ] = ""
+    store_cluster: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9_.-]{0,100}$",
+            description="Name of a cluster of ClickHouse servers (of their remote_servers, one shard): tables"
+            " are made on all its replicas and replicate themselves. Empty: one server.",
+        ),
+    ] = ""
     listen_health: Annotated[
         str,
         Field(

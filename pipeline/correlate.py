@@ -25,9 +25,9 @@ from pipeline.log.protocol import Log, LogUnavailable, Record
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, STATE
 from pipeline.poison import UNFOLDABLE_MAX, first_failing, letter_of
 from pipeline.rebuild import Source, rebuild
+from pipeline.state import GROUP
 from pipeline.store import StoreUnavailable
 
-GROUP = "correlate"
 #: a log is taken in by at least so many batches, unless they would be smaller than this
 BATCHES_MIN = 4
 BATCH_EVENTS_MIN = 8_000

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from pipeline.codec import Codec
 from pipeline.core.parameters import DAY, MINUTE
-from pipeline.correlate import GROUP as CORRELATE
 from pipeline.correlate import Correlator, ProgressCall, Summary
 from pipeline.log.protocol import Log, LogUnavailable
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, RECEIVED
@@ -25,6 +24,7 @@ from pipeline.normalize import Normalized, Normalizer
 from pipeline.retention import expire, expire_letters
 from pipeline.sink import GROUP as SINK
 from pipeline.sources.deliveries import Delivery
+from pipeline.state import GROUP as CORRELATE
 from pipeline.store import StoreUnavailable
 from pipeline.ticking import Ticker
 

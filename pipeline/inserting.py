@@ -55,10 +55,11 @@ class Inserter:
         records = self._log.read(topic, self._partition, self._offsets[topic], BATCH_RECORDS_MAX)
         if not records:
             return 0
-        parked = self._topics[topic](records)
-        appended = [(PARKED, self._partition, parked)] if parked else []
+        if parked := self._topics[topic](records):
+            # before the commit and not with it: done twice it is the same, and nothing has to be claimed
+            self._log.append(PARKED, self._partition, parked)
         offset = records[-1].offset + 1
-        self._log.commit(GROUP, topic, self._partition, offset, appended=appended)
+        self._log.commit(GROUP, topic, self._partition, offset)
         self._offsets[topic] = offset
         return len(records)
 

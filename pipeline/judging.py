@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pipeline.appending import refusal
 from pipeline.codec import Codec
 from pipeline.core.events import InvalidEvent, VerdictGiven
+from pipeline.log.partitioning import partition_of
 from pipeline.log.protocol import Log, NewRecord
-from pipeline.log.topics import EVENTS, PARTITION
+from pipeline.log.topics import EVENTS
 from pipeline.persons import KnownPersons
 from pipeline.sources.times import TIME_MIN
 from pipeline.store import Store
@@ -146,7 +147,8 @@ def keep(
     except InvalidEvent as error:
         raise WrongWord(str(error)) from None
     persons.keep()
-    log.append(EVENTS, PARTITION, [NewRecord(workspace.encode(), value) for value in values])
+    partition = partition_of(workspace, log.partitions(EVENTS))
+    log.append(EVENTS, partition, [NewRecord(workspace.encode(), value) for value in values])
 
 
 def _said(names: _Names, word: Word) -> list[tuple[str, str, dict[str, object]]]:

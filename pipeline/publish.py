@@ -15,7 +15,8 @@ from pipeline.core.facts import TABLES
 from pipeline.core.rows import TableRows
 from pipeline.destination import Appended
 from pipeline.log.protocol import Log, NewRecord
-from pipeline.log.topics import PARTITION, fact_topic
+from pipeline.log.topics import EVENTS, PARTITION, fact_topic
+from pipeline.state import GROUP
 
 #: rows that one append outside of a batch's transaction carries: those of a rebuild
 APPEND_ROWS_MAX = 20_000
@@ -60,12 +61,17 @@ class Publisher:
         """Nothing: who wants events follows the topic that they come from."""
 
     def write_facts(self, workspace: str, version: int, tables: list[TableRows]) -> int:
-        """Append rows and deletions at once; returns how many that were."""
+        """Append rows and deletions at once; returns how many that were.
+
+        Each part is a commit that moves nothing: whoever lost the partition meanwhile writes no more.
+        """
         prepared = self.prepared(workspace, version, tables)
+        offset = self._log.committed(GROUP, EVENTS, self._partition)
         for one in prepared:
             for start in range(0, len(one.records), APPEND_ROWS_MAX):
                 part = one.records[start : start + APPEND_ROWS_MAX]
-                self._log.append(one.topic, self._partition, part)
+                appended = [(one.topic, self._partition, part)]
+                self._log.commit(GROUP, EVENTS, self._partition, offset, appended=appended)
         return sum(one.rows for one in prepared)
 
     def holds_events(self, workspace: str) -> bool:

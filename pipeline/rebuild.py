@@ -19,7 +19,7 @@ from pipeline.log.protocol import Log, Record
 from pipeline.log.topics import EVENTS, PARTITION
 from pipeline.poison import TooManyUnfoldable, first_failing, letter_of, unfoldable
 from pipeline.sorting import by_own_time
-from pipeline.state import Epoch
+from pipeline.state import GROUP, Epoch
 
 READ_RECORDS_MAX = 20_000
 
@@ -69,9 +69,11 @@ def _read(source: Source) -> Iterator[tuple[list[Record], list[Columns]]]:
         yield records, source.codec.decode([record.value for record in records]).columns
 
 
-def events_of(log: Log, codec: Codec, workspace: str, end: int) -> Iterator[Event]:
+def events_of(
+    log: Log, codec: Codec, workspace: str, end: int, partition: int = PARTITION
+) -> Iterator[Event]:
     """The events of a workspace up to an offset, one by one; those that were set aside are left out."""
-    return _events(Source(log, codec, workspace, end, unfoldable(log)))
+    return _events(Source(log, codec, workspace, end, unfoldable(log, partition), partition))
 
 
 def _events(source: Source) -> Iterator[Event]:
@@ -113,7 +115,7 @@ def rebuild(
         while batch := list(islice(ordered, batch_events)):
             read += len(batch)
             newest = max(newest, *(event.received_at for event in batch))
-            written += _write(source.log, fold.take(batch, epoch.version(read)))
+            written += _write(source, fold.take(batch, epoch.version(read)))
             if progress is not None:
                 progress("rebuilding", read, source.end)
     fold.workspace.arrive_at(newest)
@@ -130,13 +132,16 @@ def rebuild(
     return Rebuilt(fold.workspace, read, fold.folded, written, set_aside)
 
 
-def _write(log: Log, prepared: Sequence[Prepared]) -> int:
-    """Write rows at once; returns how many that were."""
+def _write(source: Source, prepared: Sequence[Prepared]) -> int:
+    """Write rows at once; returns how many that were.
+
+    What goes onto topics is a commit that moves nothing: whoever lost the partition writes no more.
+    """
     count = 0
     for one in prepared:
         count += one.rows
-        for topic, partition, records in one.write():
-            log.append(topic, partition, records)
+        if appended := one.write():
+            source.log.commit(GROUP, EVENTS, source.partition, source.end, appended=appended)
     return count
 
 

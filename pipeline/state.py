@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from pipeline.core.changelog import CLOCK, Clock
 from pipeline.core.parameters import MODEL_VERSION, Parameters
 from pipeline.log.protocol import Log, NewRecord
 from pipeline.log.topics import EVENTS, PARTITION, STATE
 
+#: the group of whoever folds: state, rows and offset are committed in its name
+GROUP = "correlate"
 _SEPARATOR = b"\0"
 _EPOCH = b"epoch"
 _PARKED = b"parked/"
 #: how many rows a version can count inside one epoch
 _OFFSET_BITS = 40
+READ_RECORDS_MAX = 20_000
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -122,3 +126,33 @@ class State:
         ]
         records = [*former, *self.records(workspace, snapshot)]
         self._log.commit(group, EVENTS, self._partition, offset, appended=[(STATE, self._partition, records)])
+
+
+def told_epochs(log: Log, workspace: str, partition: int, since: int) -> Iterator[Epoch]:
+    """The epochs that whoever folds a workspace told from an offset of the topic on."""
+    for value in _told(log, workspace, _EPOCH, partition, since, None):
+        yield msgspec.json.decode(value, type=Epoch)
+
+
+def told_behind_horizon(
+    log: Log, workspace: str, partition: int, since: int, until: int | None = None
+) -> Iterator[int]:
+    """How many events of a workspace were too old, in all since its last rebuild, each time it was told.
+
+    ``since`` and ``until`` are offsets of the topic; without ``until``, all that is there.
+    """
+    for value in _told(log, workspace, CLOCK, partition, since, until):
+        yield msgspec.msgpack.decode(value, type=Clock).behind_horizon
+
+
+def _told(
+    log: Log, workspace: str, entry: bytes, partition: int, since: int, until: int | None
+) -> Iterator[bytes]:
+    key, offset = workspace.encode() + _SEPARATOR + entry, since
+    while records := log.read(STATE, partition, offset, READ_RECORDS_MAX):
+        offset = records[-1].offset + 1
+        for record in records:
+            if until is not None and record.offset >= until:
+                return
+            if record.key == key and record.value:
+                yield record.value

@@ -11,12 +11,13 @@ from pipeline import poison
 from pipeline.codec import Codec
 from pipeline.core.events import Event
 from pipeline.core.workspace import Workspace
-from pipeline.correlate import GROUP, Correlator
+from pipeline.correlate import Correlator
 from pipeline.dead_letters import settle, unsettled
 from pipeline.destination import Prepared
 from pipeline.log.protocol import NewRecord
 from pipeline.poison import TooManyUnfoldable, unfoldable
 from pipeline.sink import Sink
+from pipeline.state import GROUP
 from tests.places import ACME, NOW, OTHER, Place, history
 from tests.runs import PARAMETERS
 from tests.worlds import deployed, incident, merged

@@ -24,11 +24,12 @@ from pipeline.codec import Codec
 from pipeline.codec.schemas import shipped_schemas
 from pipeline.core import events as e
 from pipeline.core.parameters import DAY, HOUR, Parameters
-from pipeline.correlate import GROUP, Correlator, Summary
+from pipeline.correlate import Correlator, Summary
 from pipeline.dead_letters import mark_looked_at, waiting
 from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
 from pipeline.sink import Sink
+from pipeline.state import GROUP
 from pipeline.store import Store
 from tests.places import ACME, NOW, OTHER, Crash, CrashingLog, CrashingStore, Place, history
 from tests.runs import PARAMETERS

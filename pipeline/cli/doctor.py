@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +41,7 @@ DISTRIBUTIONS = (
     "pyarrow",
     "fastavro",
     "pyruhvro",
+    "confluent-kafka",
     "msgspec",
     "numpy",
     "pydantic-settings",
@@ -78,9 +80,11 @@ class Finding(NamedTuple):
 def doctor(invocation: Invocation, only_settings: bool, acknowledge: bool, format_: str) -> None:
     """Say what is installed, where data lives, what is in it, and what is missing.
 
-    Exit 0: fine. 1: something to repair, or dead letters that nobody acknowledged. 3: the data
-    directory is held or can't be used. 4: the log or the store is unavailable. Nothing is changed but
-    what --acknowledge notes, and no secret is printed.
+    Exit 0: fine. 1: something to repair, or dead letters that nobody acknowledged. 3: the data directory
+    is held or can't be used, or topics are missing. 4: the log or the store is unavailable. Nothing is
+    changed but what --acknowledge notes, and no secret is printed.
+
+    Of a cluster it says which brokers there are, whether topics and schemas fit, and how far each step is.
 
     A dead letter counts until its file is read again without it, its event is taken in, or somebody
     acknowledges it. The table `dead_letters` keeps all of them until they expire.
@@ -91,7 +95,10 @@ def doctor(invocation: Invocation, only_settings: bool, acknowledge: bool, forma
         return
     code = Exit.OK
     findings = [*_versions(), *_variables(settings)]
-    for part in (_directory, partial(_contents, acknowledge=acknowledge)):
+    parts = (_directory, partial(_contents, acknowledge=acknowledge))
+    if settings.kafka_bootstrap:
+        parts = (_cluster, partial(_cluster_contents, acknowledge=acknowledge))
+    for part in parts:
         try:
             findings += part(settings)
         except Problem as problem:
@@ -187,10 +194,8 @@ def _running(running: Running, workspace: str) -> Iterator[Finding]:
     """The process that holds the directory, by its own words."""
     from pipeline.cli.following import status
 
-    try:
+    with _known():
         now = status(running, workspace)
-    except Exception as error:
-        raise known_problem(error) from error
     other = running.version != version()
     since = f"process {running.pid} since {running.started_at:%Y-%m-%d %H:%M} UTC"
     advice = "another version than this command's: restart it" * other
@@ -201,25 +206,56 @@ def _running(running: Running, workspace: str) -> Iterator[Finding]:
     yield Finding("up", "lag", f"{now['lag']:,} events")
 
 
+def _cluster(settings: Settings) -> Iterator[Finding]:
+    """The parts of a cluster, looked at without taking part in it."""
+    from pipeline.cli.looking import cluster_lines
+
+    with _known():
+        yield from (Finding(*line) for line in cluster_lines(settings))
+
+
+def _cluster_contents(settings: Settings, *, acknowledge: bool) -> Iterator[Finding]:
+    """How far its steps are, and what log and store hold; the log is told even when the store is down."""
+    from pipeline.cli.looking import step_lines
+    from pipeline.cli.wiring import opened_log, opened_store
+
+    with _known():
+        with opened_log(settings, create=False) as log:
+            yield from (Finding(*line) for line in step_lines(settings, log))
+            yield from _left(log, acknowledge=acknowledge)
+        with opened_store(settings) as store:
+            yield from _store(store, store.place)
+
+
 def _contents(settings: Settings, *, acknowledge: bool) -> Iterator[Finding]:
     """What the log and the store hold; the log is told even when the store is down."""
     if not (settings.data / LOCK_FILE).exists():
         return
     from pipeline.cli.wiring import opened_log, opened_store
 
+    with _known(), opened_log(settings, create=False) as log:
+        yield from _log(log, served=live(settings.data) is not None)
+        yield from (Finding("kept", topic, words) for topic, words in kept_lines(settings, log))
+        yield from _left(log, acknowledge=acknowledge)
+        with opened_store(settings) as store:
+            yield from _store(store, EMBEDDED if settings.embedded else store.place)
+
+
+@contextmanager
+def _known() -> Iterator[None]:
+    """What goes wrong inside is told in words, with its exit code."""
     try:
-        with opened_log(settings, create=False) as log:
-            yield from _log(log, served=live(settings.data) is not None)
-            yield from (Finding("kept", topic, words) for topic, words in kept_lines(settings, log))
-            lines = dead_letter_lines(log, acknowledge=acknowledge)
-            yield from (Finding("dead letters", *line) for line in lines)
-            yield from (Finding("unused", *line) for line in unused_lines(log))
-            with opened_store(settings) as store:
-                yield from _store(store, EMBEDDED if settings.embedded else store.place)
+        yield
     except Problem:
         raise
     except Exception as error:
         raise known_problem(error) from error
+
+
+def _left(log: Log, *, acknowledge: bool) -> Iterator[Finding]:
+    lines = dead_letter_lines(log, acknowledge=acknowledge)
+    yield from (Finding("dead letters", *line) for line in lines)
+    yield from (Finding("unused", *line) for line in unused_lines(log))
 
 
 def _log(log: Log, *, served: bool) -> Iterator[Finding]:

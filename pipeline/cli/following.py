@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.progress import ProgressCall, silent
@@ -19,14 +19,38 @@ STALLED_SECONDS_MAX = 300.0
 POLL_SECONDS = 0.05
 
 
+class Follower(Protocol):
+    """Who brings the tables up to date, when that is not the command itself; seen from one workspace."""
+
+    def of(self, workspace: str) -> Follower:
+        """The same for another workspace, from now on."""
+
+    def everywhere(self) -> Follower:
+        """The same for whoever wrote events of several workspaces."""
+
+    def caught_up(self, log: Log, outcome: Outcome, progress: ProgressCall = silent) -> Outcome:
+        """Wait until the tables hold what the log holds now; events from behind the horizon are applied."""
+
+    def rebuild(self, progress: ProgressCall = silent) -> dict[str, Any]:
+        """Have the workspace rebuilt, and wait for that: ``folded``, ``rows`` and ``dead_letters``."""
+
+
 @dataclass(frozen=True)
-class Follower:
+class UpFollower:
     """What a command sees of the running process: how far it was when the command began."""
 
     running: Running
     workspace: str
     #: what it said of itself then
     before: dict[str, Any]
+
+    def of(self, workspace: str) -> UpFollower:
+        """The same for another workspace, from now on."""
+        return follower(self.running, workspace)
+
+    def everywhere(self) -> UpFollower:
+        """The same: it correlates all of them."""
+        return self
 
     def caught_up(self, log: Log, outcome: Outcome, progress: ProgressCall = silent) -> Outcome:
         """Wait until the tables hold what the log holds now; events from behind the horizon are applied."""
@@ -59,8 +83,8 @@ class Follower:
         return found
 
     def _wait(self, log: Log, end: int, progress: ProgressCall) -> None:
-        from pipeline.correlate import GROUP
         from pipeline.log.topics import EVENTS, PARTITION
+        from pipeline.state import GROUP
 
         moved_at, before = time.monotonic(), -1
         start = min(log.committed(GROUP, EVENTS, PARTITION), end)
@@ -80,9 +104,9 @@ class Follower:
         progress("correlating", end - start, end - start)
 
 
-def follower(running: Running, workspace: str) -> Follower:
+def follower(running: Running, workspace: str) -> UpFollower:
     """How far the running process is now."""
-    return Follower(running, workspace, status(running, workspace))
+    return UpFollower(running, workspace, status(running, workspace))
 
 
 def status(running: Running, workspace: str) -> dict[str, Any]:

@@ -52,10 +52,16 @@ def append(parts: Parts, events: Iterable[Event], outcome: Outcome, progress: Pr
     outcome.dead_letters += appended.dead_letters
 
 
-def correlate(parts: Parts, outcome: Outcome, progress: ProgressCall = silent) -> Outcome:
-    """Fold what the log holds and the tables don't; an import from behind the horizon ends in a rebuild."""
+def correlate(
+    parts: Parts, outcome: Outcome, progress: ProgressCall = silent, *, everywhere: bool = False
+) -> Outcome:
+    """Fold what the log holds and the tables don't; an import from behind the horizon ends in a rebuild.
+
+    ``everywhere``: events of other workspaces were appended, too.
+    """
     if parts.follower is not None:
-        return parts.follower.caught_up(parts.log, outcome, progress)
+        whole = parts.follower.everywhere() if everywhere else parts.follower
+        return whole.caught_up(parts.log, outcome, progress)
     step = correlator(parts)
     summary = step.run(progress)
     outcome.correlated += summary.folded
@@ -117,7 +123,7 @@ def import_histories(
             yield from _counted(history, f"reading {file.name}", progress)
             _judge(parts, file, history.unreadable, sum(history.report.records.values()))
 
-    append(parts, by_own_time(events(), parts.settings.data), outcome, progress)
+    append(parts, by_own_time(events(), parts.scratch), outcome, progress)
     for file, history in zip(files, histories, strict=True):
         keep_truths(parts, history.truths)
         outcome.dead_letters += keep_unreadable(parts, file, history.unreadable)
@@ -139,7 +145,7 @@ def replay_files(
             yield from _counted(replay, f"reading {replay.file.name}", progress)
             _judge(parts, replay.file, replay.unreadable, replay.events + replay.unused.total())
 
-    incoming = events() if as_received else by_own_time(events(), parts.settings.data)
+    incoming = events() if as_received else by_own_time(events(), parts.scratch)
     append(parts, incoming, outcome, progress)
     for replay in replays:
         outcome.dead_letters += keep_unreadable(parts, replay.file, replay.unreadable)

@@ -21,10 +21,24 @@ from pipeline.cli.reporting import Line, Outcome, report
 
 if TYPE_CHECKING:
     from pipeline.cli.wiring import Parts
+    from pipeline.cluster_upkeep import ClusterUpkeep
     from pipeline.sources.deliveries import Delivery
     from pipeline.upkeep import Upkeep
 
 DAY = 24 * 3_600 * 1_000_000
+
+_BACKUP_ON_A_CLUSTER = (
+    "Kafka keeps copies (AFTERMERGE_KAFKA_REPLICAS): back up its topics with Kafka's own means;"
+    " `aftermerge export` writes the events of a workspace into a file"
+)
+_RESTORE_ON_A_CLUSTER = (
+    "unset it and restore; then `aftermerge export` there, and `aftermerge replay --as-received` here,"
+    " brings the events of a workspace onto the cluster"
+)
+_FORGET_ON_A_CLUSTER = (
+    "kept deliveries that name a person can't be emptied one by one in Kafka, they expire after"
+    " AFTERMERGE_RECEIVED_DAYS; nor do the running processes learn that a person is not to be kept again"
+)
 
 
 @click.command(
@@ -64,7 +78,8 @@ def renormalize(invocation: Invocation, source: str, since: datetime | None, for
             unchanged=done["known"],
             dead_letters=done["dead_letters"],
         )
-        outcome = correlate(parts, outcome, progress)
+        # deliveries of all workspaces were parsed
+        outcome = correlate(parts, outcome, progress, everywhere=True)
     if not done["deliveries"]:
         outcome.notes.append(
             f"no delivery of {source} is kept from that time; `aftermerge doctor` says since when"
@@ -94,10 +109,12 @@ def backup(invocation: Invocation, target: Path, without_deliveries: bool, forma
     the log. The backup holds the key, the names of persons and kept deliveries: only its owner can
     read it, and it belongs where the data directory would.
     """
+    from pipeline.cli.apart import refuse_on_a_cluster
     from pipeline.cli.wiring import opened_log
     from pipeline.running import live
 
     settings = invocation.settings
+    refuse_on_a_cluster(settings, "a backup is of a data directory", _BACKUP_ON_A_CLUSTER)
     asked = {"target": str(target.absolute()), "deliveries": not without_deliveries}
     with _usage_errors(), opened_log(settings, create=False) as log, bars() as progress:
         from pipeline.backup import back_up
@@ -138,11 +155,13 @@ def restore(invocation: Invocation, backup: Path, format_: str) -> None:
     loses nothing: the next command goes on.
     """
     from pipeline.backup import restore as restored
+    from pipeline.cli.apart import refuse_on_a_cluster
     from pipeline.cli.holding import held
     from pipeline.cli.intake import correlate
     from pipeline.cli.wiring import opened, parameters
 
     settings = invocation.settings
+    refuse_on_a_cluster(settings, "a backup becomes a data directory", _RESTORE_ON_A_CLUSTER)
     with _usage_errors(), held(settings.data, create=True):
         manifest = restored(backup.absolute(), settings.data, parameters(settings))
     with opened(settings, create=False) as parts, bars() as progress:
@@ -181,9 +200,11 @@ def forget(invocation: Invocation, login: str, deliveries_too: bool, format_: st
     before still name the person. A delivery that comes later and holds LOGIN is kept like any other,
     until it expires.
     """
+    from pipeline.cli.apart import refuse_on_a_cluster
     from pipeline.cli.wiring import opened
 
     settings = invocation.settings
+    refuse_on_a_cluster(settings, "nobody can be forgotten there yet", _FORGET_ON_A_CLUSTER)
     with opened(settings, create=False) as parts, bars() as progress:
         found = _asked(parts, progress, "forget", {"login": login, "all_deliveries": deliveries_too})
     until = moment(machine_now() + settings.received_days * DAY)
@@ -227,8 +248,8 @@ def _usage_errors() -> Iterator[None]:
 def _asked(parts: Parts, progress: ProgressCall, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Do it here, or have the process do it that holds the directory."""
     with _usage_errors():
-        if parts.follower is not None:
-            return _told(parts.follower.running, progress, name, arguments)
+        if parts.running is not None:
+            return _told(parts.running, progress, name, arguments)
         done = getattr(upkeep_here(parts), name)(progress=progress, **arguments)
     found: dict[str, Any] = msgspec.to_builtins(done)
     return found
@@ -247,12 +268,17 @@ def _told(running: Any, progress: ProgressCall, name: str, arguments: dict[str, 
     return found
 
 
-def upkeep_here(parts: Parts) -> Upkeep:
-    """What looks after a directory that this process holds."""
-    from pipeline.cli.configuring import reader_of, upkeep_of
+def upkeep_here(parts: Parts) -> Upkeep | ClusterUpkeep:
+    """What looks after a directory that this process holds, or after the log of a cluster."""
+    from pipeline.cli.configuring import mappings_of, reader_of, upkeep_of
     from pipeline.normalize import Normalizer
 
     unseal = unsealer_here()
+    if parts.settings.kafka_bootstrap:
+        from pipeline.cluster_upkeep import ClusterUpkeep
+
+        mapped = reader_of(parts.settings, parts.person_token, mappings_of(parts.settings.mappings))
+        return ClusterUpkeep(parts.log, parts.codec, parts.persons, mapped, unseal, machine_now)
     reader = reader_of(parts.settings, parts.person_token, {})
     normalizer = Normalizer(parts.log, parts.codec, reader, unseal, machine_now, parts.persons)
     return upkeep_of(parts, normalizer, unseal)

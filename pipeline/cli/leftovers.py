@@ -55,13 +55,16 @@ def dead_letter_lines(log: Log, *, acknowledge: bool) -> Iterator[Line]:
 
 def unused_lines(log: Log) -> Iterator[Line]:
     """By source: how many deliveries were understood and nothing was made of, their kinds, the last one."""
-    from pipeline.log.topics import PARTITION, UNUSED
+    from pipeline.log.topics import UNUSED
     from pipeline.normalize import Unused
 
     sources: dict[str, dict[str, Unused]] = {}
-    for key, value in log.latest(UNUSED, PARTITION).items():
-        source, _, kind = key.decode().partition("\0")
-        sources.setdefault(source, {})[kind] = msgspec.json.decode(value, type=Unused)
+    for partition in range(log.partitions(UNUSED)):  # each is counted by another process
+        for key, value in log.latest(UNUSED, partition).items():
+            source, _, kind = key.decode().partition("\0")
+            one, kinds = msgspec.json.decode(value, type=Unused), sources.setdefault(source, {})
+            held = kinds.get(kind, Unused())
+            kinds[kind] = Unused(held.count + one.count, max(held.last_at, one.last_at))
     for source, kinds in sorted(sources.items()):
         by_count = sorted(kinds.items(), key=lambda pair: (-pair[1].count, pair[0]))
         shown = by_count[:KINDS_SHOWN_MAX]

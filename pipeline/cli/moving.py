@@ -75,7 +75,7 @@ def export(invocation: Invocation, file: Path | None) -> None:
 
     count = 0
     with opened(invocation.settings, create=False) as parts, bars() as progress, _written(file) as out:
-        total = parts.log.end("events", 0)
+        total = parts.log.end("events", parts.partition)
         for offset, event in events_of(parts):
             out.write(render(event, parts.workspace) + b"\n")
             count += 1

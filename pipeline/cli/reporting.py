@@ -33,6 +33,8 @@ class Outcome:
     rows: int = 0
     behind_horizon: int = 0
     rebuilt: bool = False
+    #: the processes of a cluster wrote the rows, and count them there
+    elsewhere: bool = False
     #: sentences for the person at the terminal
     notes: list[str] = field(default_factory=list)
 
@@ -55,8 +57,9 @@ class Outcome:
             ("dead letters", self.dead_letters, "`aftermerge doctor` says why" if self.dead_letters else ""),
             ("events correlated", self.correlated, ""),
             ("events behind the horizon", self.behind_horizon, behind if self.behind_horizon else ""),
-            ("rows written", self.rows, ""),
         ]
+        if self.rows or not self.elsewhere:
+            results.append(("rows written", self.rows, ""))
         return [
             *(line for line in self.lines if line.section == "read"),
             *(Line("result", *result) for result in results),

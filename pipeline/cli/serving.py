@@ -28,7 +28,13 @@ def up(invocation: Invocation, listen: str | None, clickhouse_listen: str | None
     Exit 0: stopped as told. 2: it may not listen there without secrets. 3: the data directory is held.
     4: the log or the store is unavailable for good.
     """
+    from pipeline.cli.apart import refuse_on_a_cluster
     from pipeline.cli.live import serve
 
     invocation.overrides |= {"listen": listen, "clickhouse_listen": clickhouse_listen}
+    refuse_on_a_cluster(
+        invocation.settings,
+        "`aftermerge up` has its log in a data directory",
+        "start `aftermerge receive`, `normalize`, `correlate` and `sink`, or unset it",
+    )
     serve(invocation.settings)

@@ -1,17 +1,20 @@
-"""The composition root: opens the parts of one data directory and hands them to the steps.
+"""The composition root: opens the parts of one data directory, or of a cluster, for the commands.
 
 Everything heavy is imported where it is used, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.holding import Held, held
+from pipeline.cli.modelling import parameters as parameters  # noqa: PLC0414 - the steps take it from here
 from pipeline.cli.progress import ProgressCall
 from pipeline.log.topics import TOPICS
 from pipeline.running import live
@@ -21,13 +24,14 @@ if TYPE_CHECKING:
     from pipeline.cli.following import Follower
     from pipeline.codec import Codec
     from pipeline.core.events import Event
-    from pipeline.core.parameters import Parameters
     from pipeline.correlate import Correlator
     from pipeline.evaluate import Evaluation
     from pipeline.explain import Explanation
     from pipeline.log.protocol import Log
     from pipeline.persons import KnownPersons, Persons
+    from pipeline.running import Running
     from pipeline.store import Store
+    from pipeline.store.comparing import TableDifference
 
 #: the group under which the correlate step commits
 GROUP = "correlate"
@@ -36,20 +40,36 @@ READ_RECORDS_MAX = 10_000
 
 @dataclass(frozen=True)
 class Parts:
-    """The opened parts of one data directory."""
+    """The opened parts of one data directory, or of a cluster."""
 
     settings: Settings
     log: Log
     codec: Codec
     store: Store
     persons: KnownPersons
-    #: set while another process holds the directory, correlates, and answers for log and store
+    #: set where others correlate: the process that holds the directory, or those of a cluster
     follower: Follower | None = None
+    #: set while another process holds the directory, and answers for log and store
+    running: Running | None = None
 
     @property
     def workspace(self) -> str:
         """The workspace in force."""
         return self.settings.workspace
+
+    @property
+    def partition(self) -> int:
+        """That of the workspace, in every topic with several."""
+        from pipeline.cli.waiting import partition_in
+
+        return partition_in(self.log, self.workspace)
+
+    @property
+    def scratch(self) -> Path:
+        """Where what does not fit in memory may go meanwhile."""
+        data = self.settings.data
+        # beside the data, since the system's place for such files is memory on many machines
+        return data if data.is_dir() else Path(tempfile.gettempdir())
 
     @property
     def person_token(self) -> Callable[[str], str]:
@@ -62,8 +82,13 @@ def opened(settings: Settings, *, create: bool) -> Iterator[Parts]:
     """Hold the data directory, open log and store, and bring the store's tables up to date.
 
     With ``create`` the directory is made when it is missing; without, a missing one is exit 5. Where
-    ``aftermerge up`` holds it, the log is its log, the store can only be asked, and it correlates.
+    ``aftermerge up`` holds it, the log is its log, the store can only be asked, and it correlates. Where
+    Kafka is named, log and store are the cluster's, and its processes correlate.
     """
+    if settings.kafka_bootstrap:
+        with _opened_apart(settings) as parts:
+            yield parts
+        return
     with opened_log(settings, create=create) as log, opened_store(settings) as store:
         from pipeline.cli.following import follower
         from pipeline.codec import Codec
@@ -78,13 +103,50 @@ def opened(settings: Settings, *, create: bool) -> Iterator[Parts]:
             store,
             KnownPersons(persons_of(settings), log),
             None if running is None else follower(running, settings.workspace),
+            running,
         )
 
 
 @contextmanager
+def _opened_apart(settings: Settings) -> Iterator[Parts]:
+    """Log and store of a cluster; nothing is made there, and no data directory is needed."""
+    from pipeline.cli.cluster.opening import opened_cluster, opened_codecs
+    from pipeline.cli.waiting import cluster_follower
+    from pipeline.persons import KnownPersons
+
+    with (
+        opened_cluster(settings) as log,
+        opened_store(settings) as store,
+        opened_codecs(settings) as codecs,
+    ):
+        persons = KnownPersons(persons_for(settings), log)
+        follower = cluster_follower(settings, log, codecs, settings.workspace)
+        yield Parts(settings, log, codecs.events(), store, persons, follower)
+
+
+@contextmanager
+def opened_codec(settings: Settings) -> Iterator[Codec]:
+    """What reads the events of the log, for who needs nothing else."""
+    if not settings.kafka_bootstrap:
+        from pipeline.codec import Codec
+
+        yield Codec()
+        return
+    from pipeline.cli.cluster.opening import opened_codecs
+
+    with opened_codecs(settings) as codecs:
+        yield codecs.events()
+
+
+@contextmanager
 def opened_log(settings: Settings, *, create: bool) -> Iterator[Log]:
-    """Hold the data directory and open its log with all topics; or talk to ``aftermerge up``."""
+    """Hold the data directory and open its log with all topics; or talk to ``aftermerge up``, or Kafka."""
     with ExitStack() as stack:
+        if settings.kafka_bootstrap:
+            from pipeline.cli.cluster.opening import opened_cluster
+
+            yield stack.enter_context(opened_cluster(settings))
+            return
         try:
             stack.enter_context(held(settings.data, create=create))
         except Held as problem:
@@ -110,8 +172,15 @@ def opened_log(settings: Settings, *, create: bool) -> Iterator[Log]:
 def opened_store(settings: Settings) -> Iterator[Store]:
     """Open the store, embedded or a server, and bring its tables and views up to date.
 
-    While ``aftermerge up`` runs, this is its store, and it can only be asked.
+    While ``aftermerge up`` runs, this is its store, and it can only be asked. That of a cluster is brought up
+    to date by ``aftermerge migrate``.
     """
+    if settings.kafka_bootstrap:
+        from pipeline.cli.apart import opened_server
+
+        with opened_server(settings) as server:
+            yield server
+        return
     # a note of this directory is live only while its writer, and not this process, holds it
     if (running := live(settings.data)) is not None and running.clickhouse_url:
         from pipeline.store.attached import attach
@@ -150,8 +219,17 @@ def persons_of(settings: Settings) -> Persons:
         ) from None
 
 
+def persons_for(settings: Settings) -> Persons:
+    """The tokens of persons for a command: on a cluster, by no other secret than the one that all share."""
+    if settings.kafka_bootstrap and not settings.person_key.get_secret_value():
+        from pipeline.cli.apart import Keyless
+
+        return Keyless()
+    return persons_of(settings)
+
+
 def lag(log: Log) -> int:
-    """How many events are in the log and not yet in the tables."""
+    """How many events are in the log of a data directory and not yet in the tables."""
     return max(0, log.end("events", 0) - log.committed(GROUP, "events", 0))
 
 
@@ -160,8 +238,8 @@ def events_of(parts: Parts) -> Iterator[tuple[int, Event]]:
 
     What can't be decoded is left out; the correlate step has counted it among the dead letters.
     """
-    offset, key = 0, parts.workspace.encode()
-    while records := parts.log.read("events", 0, offset, READ_RECORDS_MAX):
+    offset, key, partition = 0, parts.workspace.encode(), parts.partition
+    while records := parts.log.read("events", partition, offset, READ_RECORDS_MAX):
         mine = [record for record in records if record.key == key]
         decoded = parts.codec.decode([record.value for record in mine])
         events = {
@@ -172,17 +250,6 @@ def events_of(parts: Parts) -> Iterator[tuple[int, Event]]:
         for position in sorted(events):
             yield mine[position].offset, events[position]
         offset = records[-1].offset + 1
-
-
-def parameters(settings: Settings) -> Parameters:
-    """What the core is folded with, from the settings."""
-    from pipeline.core.parameters import DAY, HOUR, Parameters
-
-    return Parameters(
-        model=settings.model,
-        horizon=settings.horizon_days * DAY,
-        window=settings.attribution_window_hours * HOUR,
-    )
 
 
 def correlator(parts: Parts) -> Correlator:
@@ -201,6 +268,23 @@ def evaluated(parts: Parts, progress: ProgressCall) -> Evaluation:
     from pipeline.evaluate import evaluate
 
     return evaluate(parts.log, parts.codec, parts.workspace, parameters(parts.settings), progress)
+
+
+def rehearsed(parts: Parts, progress: ProgressCall) -> list[TableDifference]:
+    """How the rows of this workspace would differ after a rebuild."""
+    from pipeline.rehearsing import rehearse
+
+    settings = parts.settings
+    return rehearse(
+        parts.log,
+        parts.codec,
+        parts.store,
+        parameters(settings),
+        parts.workspace,
+        settings.batch_rows,
+        settings.data if settings.data.is_dir() else None,
+        progress,
+    )
 
 
 def explained(parts: Parts, name: str, as_of: int | None) -> Explanation | None:

@@ -23,7 +23,8 @@ Families = dict[str, dict[str, Entity]]
 #: families whose entities rest as bytes once a batch has passed without touching them
 _PACKED = ("change", "commit", "artifact", "deployment", "incident")
 
-_CLOCK = b"clock"
+#: the key of the clock
+CLOCK = b"clock"
 _WEEK = "week"
 _FORGOTTEN = "forgotten"
 
@@ -90,7 +91,7 @@ class Changelog:
         if self._digests:
             records.append((f"{_FORGOTTEN}/{clock.evicted_at}".encode(), self._digests))
             self._digests = b""
-        records.append((_CLOCK, msgspec.msgpack.encode(clock)))
+        records.append((CLOCK, msgspec.msgpack.encode(clock)))
         return records
 
     def whole_snapshot(self, clock: Clock) -> list[Record]:
@@ -106,7 +107,7 @@ class Changelog:
         """Take in the records of all snapshots, in any order."""
         clock = Clock()
         for name, value in records:
-            if name == _CLOCK:
+            if name == CLOCK:
                 clock = msgspec.msgpack.decode(value, type=Clock)
                 continue
             family, _, key = name.decode().partition("/")

@@ -32,8 +32,9 @@ from pipeline.explain.known import (
     ends_tag,
     ends_with,
 )
+from pipeline.log.partitioning import partition_of
 from pipeline.log.protocol import Log
-from pipeline.log.topics import EVENTS, PARTITION
+from pipeline.log.topics import EVENTS
 from pipeline.rebuild import columns_of, events_of
 from pipeline.sorting import by_own_time
 
@@ -71,7 +72,9 @@ class Then:
         since = start - parameters.retention - (LEARNING_WEEKS // 4) * WEEK
         workspace = Workspace(parameters)
         with tempfile.TemporaryDirectory(prefix="aftermerge-explain-") as directory:
-            known = received_by(events_of(log, codec, name, log.end(EVENTS, PARTITION)), moment, since)
+            partition = partition_of(name, log.partitions(EVENTS))
+            told = events_of(log, codec, name, log.end(EVENTS, partition), partition)
+            known = received_by(told, moment, since)
             ordered = by_own_time(known, Path(directory))
             while batch := list(islice(ordered, FOLD_EVENTS)):
                 workspace.fold(columns_of(batch), rebuilding=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -64,6 +65,11 @@ def opened_cluster(settings: Settings) -> Iterator[KafkaLog]:
         yield log
 
 
+#: the steps may be started together with what they need
+STORE_WAIT_SECONDS_MAX = 60.0
+STORE_WAIT_PAUSE_SECONDS = 1.0
+
+
 class Codecs:
     """Codecs for events and for facts, by a registry or by the content of the schemas.
 
@@ -122,9 +128,13 @@ def opened_codecs(settings: Settings) -> Iterator[Codecs]:
 
 
 @contextmanager
-def opened_server(settings: Settings) -> Iterator[Store]:
-    """The store of a cluster: a server, since several processes write it."""
-    from pipeline.store import Store
+def opened_server(settings: Settings, *, migrating: bool = False) -> Iterator[Store]:
+    """The store of a cluster: a server, since several processes write it.
+
+    Nothing is made there but by ``migrating``: a user who can read and insert is enough. A server that does
+    not answer yet, or has no tables yet, is waited for.
+    """
+    from pipeline.store import AT_ONCE, PATIENT, Store, StoreUnavailable
 
     if settings.embedded:
         raise Problem(
@@ -132,5 +142,23 @@ def opened_server(settings: Settings) -> Iterator[Store]:
             hint="set AFTERMERGE_STORE_DSN=clickhouse://user:password@host:8123",
             code=Exit.USAGE,
         )
-    with closing(Store.open(settings.resolved_dsn(), settings.database)) as store:
+    until = time.monotonic() + STORE_WAIT_SECONDS_MAX
+
+    def opened() -> Store | None:
+        try:
+            return Store.open(
+                settings.resolved_dsn(),
+                settings.database,
+                settings.store_cluster,
+                create=migrating,
+                patience=AT_ONCE if migrating else PATIENT,
+            )
+        except StoreUnavailable:
+            if migrating or time.monotonic() > until:
+                raise
+            return None
+
+    while (store := opened()) is None:
+        time.sleep(STORE_WAIT_PAUSE_SECONDS)
+    with closing(store):
         yield store

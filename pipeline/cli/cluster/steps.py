@@ -155,6 +155,6 @@ def migrate(invocation: Invocation) -> None:
     """
     from pipeline.cli.cluster.opening import opened_server
 
-    with opened_server(invocation.settings) as store:
+    with opened_server(invocation.settings, migrating=True) as store:
         names = store.migrate()
     click.echo("\n".join(["applied:", *names]) if names else "the tables are up to date")

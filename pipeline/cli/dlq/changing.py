@@ -80,7 +80,8 @@ def redrive(
     write_rows(["number", "workspace", "outcome", "place", "remark"], rows, format_)
     totals = Counter(str(each.outcome) for each in told)
     said = ", ".join(f"{count:,} {outcome}" for outcome, count in totals.items())
-    after = f"; {counts.rows:,} rows written{', all made anew by a rebuild' * counts.rebuilt}"
+    written = f"{counts.rows:,} rows written" if counts.rows or not counts.elsewhere else "correlated"
+    after = f"; {written}{', all made anew by a rebuild' * counts.rebuilt}"
     click.echo(said + ("; nothing was written" if dry_run else after), err=True)
     failed = any(each.outcome in (Outcome.REFUSED, Outcome.LEFT) for each in told)
     click.get_current_context().exit(Exit.PARTLY if failed else Exit.OK)
@@ -92,13 +93,13 @@ def _redriven(parts: Parts, wanted: Sequence[Entry], dry_run: bool, progress: Pr
 
     numbers = [str(entry.number) for entry in wanted]
     try:
-        if parts.follower is None:
+        if parts.running is None:
             from pipeline.cli.keeping import upkeep_here
 
             return upkeep_here(parts).redrive(numbers, dry_run, progress)
         from pipeline.log.served.jobs import act
 
-        socket = parts.follower.running.control_socket
+        socket = parts.running.control_socket
         told: Any = act(socket, "redrive", progress, numbers=numbers, dry_run=dry_run)
         return msgspec.convert(told, Result)
     except KeyError as error:  # no such action, or a letter that is not kept any more
@@ -112,13 +113,11 @@ def _redriven(parts: Parts, wanted: Sequence[Entry], dry_run: bool, progress: Pr
 
 
 def _followers(parts: Parts, wanted: Sequence[Entry]) -> dict[str, Follower]:
-    """By workspace: how far the running process was before anything is told again."""
+    """By workspace: how far whoever correlates was before anything is told again."""
     if parts.follower is None:
         return {}
-    from pipeline.cli.following import follower
-
     names = sorted({entry.letter.workspace for entry in wanted})
-    return {name: follower(parts.follower.running, name) for name in names}
+    return {name: parts.follower.of(name) for name in names}
 
 
 def _correlated(
@@ -133,6 +132,7 @@ def _correlated(
         # each counts what was done since the beginning
         total.rows = max(total.rows, found.rows)
         total.rebuilt |= found.rebuilt
+        total.elsewhere |= found.elsewhere
     if parts.follower is None:
         step = correlator(parts)
         summary = step.run(progress)
@@ -178,7 +178,7 @@ def drop(
     Nothing is deleted. Each letter stays in the log and in the table `dead_letters`, with a note of why,
     when, and a token of who said so, which `dlq show` tells; it asks for no attention any more.
     """
-    from pipeline.cli.wiring import opened_log
+    from pipeline.cli.wiring import opened_log, persons_for
     from pipeline.letters import State, entries
     from pipeline.letters import drop as dropped
 
@@ -187,13 +187,13 @@ def drop(
         raise click.UsageError("--because: say why")
     settings = invocation.settings
     with opened_log(settings, create=False) as log:
-        from pipeline.persons import KnownPersons, open_persons
+        from pipeline.persons import KnownPersons
 
         found = [entry for entry in entries(log) if numbers or entry.state == State.WAITING]
         wanted = chosen(found, numbers, reason, settings)
         if not yes:
             _ask(wanted)
-        persons = KnownPersons(open_persons(settings.data), log)
+        persons = KnownPersons(persons_for(settings), log)
         who = persons.person_token(by.strip() or getpass.getuser())
         persons.keep()
         dropped(log, [entry.number for entry in wanted], because=because, by=who, now=machine_now())

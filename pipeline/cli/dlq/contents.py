@@ -12,6 +12,7 @@ from pipeline.cli.instants import moment
 from pipeline.cli.output import iso_time
 
 if TYPE_CHECKING:
+    from pipeline.codec import Codec
     from pipeline.core.events import Event
     from pipeline.dead_letters import DeadLetter
     from pipeline.log.protocol import Log
@@ -32,7 +33,7 @@ class Contents(NamedTuple):
     text: str
 
 
-def contents_of(log: Log, letter: DeadLetter, unseal: Callable[[bytes], Delivery]) -> Contents:
+def contents_of(log: Log, codec: Codec, letter: DeadLetter, unseal: Callable[[bytes], Delivery]) -> Contents:
     """What a letter is about; where the letter points into the log, as it stands there."""
     from pipeline.log.topics import EVENTS, RECEIVED
 
@@ -40,7 +41,7 @@ def contents_of(log: Log, letter: DeadLetter, unseal: Callable[[bytes], Delivery
         return _of_delivery(_standing(log, letter), unseal)
     if letter.topic == EVENTS:
         kept = _standing(log, letter)
-        return _of_told_event(letter.value if kept is None else kept)
+        return _of_told_event(codec, letter.value if kept is None else kept)
     if letter.number < 0:
         return _of_imported_event(letter.value)
     return _of_bytes(letter.value, "line")
@@ -71,10 +72,8 @@ def _of_delivery(value: bytes | None, unseal: Callable[[bytes], Delivery]) -> Co
     return found._replace(about=about | found.about)
 
 
-def _of_told_event(value: bytes) -> Contents:
-    from pipeline.codec import Codec
-
-    decoded = Codec().decode([value])
+def _of_told_event(codec: Codec, value: bytes) -> Contents:
+    decoded = codec.decode([value])
     for column in decoded.columns:
         for event in column.events():
             return _of_event(event, "event in Avro")

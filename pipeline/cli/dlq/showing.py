@@ -48,11 +48,12 @@ def show(invocation: Invocation, number: str, format_: str) -> None:
     can't be read are shown in hexadecimal.
     """
     from pipeline.cli.dlq.contents import contents_of
-    from pipeline.cli.wiring import opened_log
+    from pipeline.cli.wiring import opened_codec, opened_log
     from pipeline.letters import entries, letter_at
 
     (wanted,) = numbers_of([number])
-    with opened_log(invocation.settings, create=False) as log:
+    settings = invocation.settings
+    with opened_log(settings, create=False) as log, opened_codec(settings) as codec:
         found = [entry for entry in entries(log, everything=True) if entry.number == wanted]
         if not found:
             raise Problem(
@@ -62,7 +63,7 @@ def show(invocation: Invocation, number: str, format_: str) -> None:
             )
         (entry,) = found
         letter = letter_at(log, wanted)
-        contents = contents_of(log, letter, _unsealer())
+        contents = contents_of(log, codec, letter, _unsealer())
     if format_ == "json":
         write_document(_document(entry, letter, contents))
         return
