@@ -34,6 +34,8 @@ SECOND_WORKER_MAX = 1.15
 ENTITIES = 1_000_000
 RESTORE_SECONDS_MAX = 30.0
 WARM_SECONDS_MAX = 5.0
+#: what one workspace of those that are restored read
+RESTORED_EVENTS_READ = 300_000
 #: a value of the changelog that says that its entity was forgotten
 FORGOTTEN = b"-"
 
@@ -110,7 +112,7 @@ def _against_one(alone: list[Together], shared: list[Together]) -> list[Figure]:
 
 def restore(directory: Path, files: Sequence[Path], *, quick: bool) -> list[Figure]:
     """Start a worker on a changelog of a million entities, twice: the second time it left off just before."""
-    mixed = logs.mixed(directory, QUICK_EVENTS_READ if quick else EVENTS_READ)
+    mixed = logs.mixed(directory, QUICK_EVENTS_READ if quick else RESTORED_EVENTS_READ)
     with broker() as running:
         settings = running.part("left")
         create_topics(settings)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pipeline import correlate, normalize, sink
+from pipeline import normalize, sink, state
 from pipeline.core.facts import TABLES
 from pipeline.log.protocol import Log
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, RECEIVED, fact_topic
 
 #: the groups under which the steps commit
-NORMALIZE, CORRELATE, SINK = normalize.GROUP, correlate.GROUP, sink.GROUP
+NORMALIZE, CORRELATE, SINK = normalize.GROUP, state.GROUP, sink.GROUP
 STEPS = (NORMALIZE, CORRELATE, SINK)
 
 
