@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -17,6 +18,10 @@ settings.register_profile("nightly", parent=settings.get_profile("default"), max
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 LEFT_OUT_SHOWN_MAX = 20
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # whoever runs the tests in the background had it ignored, and processes that tests interrupt inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _WHY = {
     "nightly": "takes minutes: run `make nightly`",
