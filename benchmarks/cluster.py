@@ -120,11 +120,11 @@ def restore(directory: Path, files: Sequence[Path], *, quick: bool) -> list[Figu
             copy_events(mixed, log)
         told = Told("correlate", running.bootstrap, settings.prefix)
         together(running, [told], WORK_SECONDS_MAX)
-        entities, settings = _copied_states(running, settings, 2 if quick else None)
+        entities, workspaces, settings = _copied_states(running, settings, 2 if quick else None)
         told = Told("correlate", running.bootstrap, settings.prefix)
         cold = together(running, [told], WORK_SECONDS_MAX)
         with closing(KafkaLog(settings)) as log:
-            append(log, EVENTS, 0, _ticks(1, 2))
+            append(log, EVENTS, 0, _ticks(workspaces, 2))
         warm = together(running, [told], WORK_SECONDS_MAX)
     return [
         _started("restore from the changelog", entities, cold, RESTORE_SECONDS_MAX),
@@ -132,8 +132,10 @@ def restore(directory: Path, files: Sequence[Path], *, quick: bool) -> list[Figu
     ]
 
 
-def _copied_states(running: Broker, left: KafkaSettings, copies: int | None) -> tuple[int, KafkaSettings]:
-    """What one workspace left, as that of several; returns how many entities that is, and where."""
+def _copied_states(
+    running: Broker, left: KafkaSettings, copies: int | None
+) -> tuple[int, int, KafkaSettings]:
+    """What one workspace left, as that of several; returns how many entities and workspaces, and where."""
     settings = running.part("restored")
     create_topics(settings)
     with closing(KafkaLog(left)) as log:
@@ -147,7 +149,7 @@ def _copied_states(running: Broker, left: KafkaSettings, copies: int | None) -> 
             told = [NewRecord(name + key.removeprefix(before), value) for key, value in held.items()]
             append(log, STATE, 0, told)
         append(log, EVENTS, 0, _ticks(copies, 1))
-    return live * copies, settings
+    return live * copies, copies, settings
 
 
 def _ticks(workspaces: int, minute: int) -> list[NewRecord]:

@@ -10,6 +10,7 @@ default and the quickest, with its changelog; offsets are committed as it does b
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from typing import Any
@@ -93,6 +94,8 @@ def main(told: contest.Told) -> None:
         # nothing is left to be done, and a worker takes seconds to leave its group
         os._exit(0)
 
+    # whatever level it is told, its client makes a record of each message that it sends
+    logging.disable(logging.WARNING)
     faust.Worker(application, loglevel="ERROR").execute_from_commandline()
 
 
