@@ -121,8 +121,10 @@ class Worker:
                 else:
                     pause, since, self.condition.trouble = RETRY_WAIT_SECONDS, 0.0, ""
         finally:
-            self._follow(frozenset())
-            self._members.close()
+            try:
+                self._follow(frozenset())
+            finally:
+                self._members.close()
 
     def stuck(self) -> str:
         """Why this process should be restarted; "" when it should not."""
@@ -156,8 +158,9 @@ class Worker:
             condition.restored = frozenset(self._steps)
 
     def _drop(self, partition: int) -> None:
-        self._steps.pop(partition).close()
+        step = self._steps.pop(partition)
         self.condition.restored = frozenset(self._steps)
+        step.close()
 
     def _turn_all(self, stop: threading.Event) -> bool:
         """One turn of each partition; whether any had something to do."""
