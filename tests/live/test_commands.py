@@ -22,6 +22,8 @@ LINES = 1_500
 INCIDENT = "a-noticed-incident"
 #: what needs no data directory, makes one of its own, or is what all of this happens beside
 ELSEWHERE = {"up", "demo", "restore", "tag"}
+#: the processes of a cluster, and what looks after it
+ON_A_CLUSTER = {"topics", "migrate", "receive", "normalize", "correlate", "sink"}
 
 
 def test_every_command_works_while_up_holds_the_directory(tmp_path: Path) -> None:
@@ -44,7 +46,7 @@ def test_every_command_works_while_up_holds_the_directory(tmp_path: Path) -> Non
         ["doctor"],
     ]
     data = tmp_path / "data"
-    done = {str(command[0]) for command in commands} | ELSEWHERE | {"report"}
+    done = {str(command[0]) for command in commands} | ELSEWHERE | ON_A_CLUSTER | {"report", "dlq"}
     assert set(main.list_commands(click.Context(main))) == done, "a command is missing here"
     with up(data) as running:
         reported = run(
