@@ -13,7 +13,7 @@ from tests.kafka import servers
 from tests.kafka.servers import Brokers
 
 #: outages are told after this time
-SHORT_SECONDS = 3.0
+SHORT_SECONDS = 5.0
 
 
 def settings_for(bootstrap: str, copies: int = 1, in_step: int = 1, seconds: float = 30.0) -> KafkaSettings:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from pipeline.log.kafka import KafkaLog
 from pipeline.log.kafka.bounds import Place
-from pipeline.log.kafka.transactions import Batch, Writer
+from pipeline.log.kafka.transactions import ENDING_SECONDS_MIN, Batch, Writer
 from pipeline.log.protocol import LogCorrupt, LogFenced, LogUnavailable, LogUncertain, NewRecord
 from tests.kafka import servers
 from tests.kafka.conftest import SHORT_SECONDS, settings_for
@@ -24,6 +26,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 #: what hangs for longer is not bounded by its timeout, but by luck
 HANGS_SECONDS = 60
 COPIES = 3
+BATCH = Batch(Place("events", 0), False, new(b"a", b"b"))
 
 
 def attempts(log: KafkaLog) -> dict[str, Callable[[], object]]:
@@ -101,32 +104,68 @@ class Stalled(Writer):
         self.happens()
 
 
-@pytest.mark.parametrize("replaced", [False, True])
-def test_an_answer_to_a_commit_that_is_lost(mortal: Brokers, impatient: KafkaLog, replaced: bool) -> None:
-    impatient.create_topic("events")
-    batch = Batch(Place("events", 0), False, new(b"a", b"b"))
-    writer = Stalled(impatient.settings, "writer", "append", impatient._bounds.wrote)
+@pytest.fixture
+def patient(impatient: KafkaLog) -> Iterator[KafkaLog]:
+    """A second log on the mortal broker; one that has just come back may take its time to answer it."""
+    with closing(KafkaLog(replace(impatient.settings, timeout_seconds=HANGS_SECONDS))) as log:
+        yield log
+
+
+def stalled(mortal: Brokers, impatient: KafkaLog, patient: KafkaLog) -> Stalled:
+    """A writer of a batch whose commit was not answered: the broker froze, and has come back since."""
+    writer = Stalled(impatient.settings, "writer", "append", patient._bounds.wrote)
     with ExitStack() as stack:
         writer.happens = lambda: stack.enter_context(mortal.nodes[0].frozen())  # type: ignore[method-assign]
         with pytest.raises(LogUncertain, match="read again"):
-            writer.write([batch])
+            writer.write([BATCH])
     writer.happens = lambda: None  # type: ignore[method-assign]
-    if replaced:
-        # whoever takes over finds it there as a whole, or not at all, and for good
-        successor = Writer(impatient.settings, "writer", "append", impatient._bounds.wrote)
-        found = values(impatient, "events")
-        with pytest.raises(LogFenced):
-            writer.write([batch])
-        assert values(impatient, "events") == found
-        assert found in ([], [b"a", b"b"])
-        successor.close()
-    else:
-        writer.settle()
-        assert values(impatient, "events") == [b"a", b"b"]
-        writer.write([batch])
-        impatient.append("events", 0, new(b"c"))
-        assert values(impatient, "events") == [b"a", b"b", b"a", b"b", b"c"]
+    writer._settings = patient.settings
+    return writer
+
+
+def test_an_answer_to_a_commit_that_is_lost(mortal: Brokers, impatient: KafkaLog, patient: KafkaLog) -> None:
+    impatient.create_topic("events")
+    writer = stalled(mortal, impatient, patient)
+    writer.settle()
+    assert values(patient, "events") == [b"a", b"b"]
+    writer.write([BATCH])
+    patient.append("events", 0, new(b"c"))
+    assert values(patient, "events") == [b"a", b"b", b"a", b"b", b"c"]
     writer.close()
+
+
+def test_an_answer_is_lost_and_the_writer_replaced(
+    mortal: Brokers, impatient: KafkaLog, patient: KafkaLog
+) -> None:
+    impatient.create_topic("events")
+    writer = stalled(mortal, impatient, patient)
+    # whoever takes over finds it there as a whole, or not at all, and for good
+    successor = Writer(patient.settings, "writer", "append", patient._bounds.wrote)
+    found = values(patient, "events")
+    with pytest.raises(LogFenced):
+        writer.write([BATCH])
+    assert values(patient, "events") == found
+    assert found in ([], [b"a", b"b"])
+    successor.close()
+    writer.close()
+
+
+def test_a_commit_is_never_asked_about_in_haste(log: KafkaLog) -> None:
+    # librdkafka may end this process when it is given no time to resume a commit
+    writer = Writer(log.settings, "writer", "append", log._bounds.wrote)
+    given: list[float] = []
+
+    def commit(seconds: float) -> None:
+        given.append(seconds)
+        time.sleep(seconds)
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, retriable=True))
+
+    for timeout_seconds in (0.0001, 1.5):
+        writer._settings = replace(log.settings, timeout_seconds=timeout_seconds)
+        with pytest.raises(KafkaException):
+            writer._until_deadline(commit)
+    writer.close()
+    assert given == [ENDING_SECONDS_MIN, pytest.approx(1.5, abs=0.1)]
 
 
 @pytest.fixture(scope="module")
@@ -150,11 +189,39 @@ def test_one_of_three_brokers_is_killed(three: Brokers) -> None:
             for partition in range(COPIES):
                 log.append("events", partition, new(value))
                 acknowledged[partition].append(value)
-            log.commit("g", "events", 0, number, appended=[("state", number % COPIES, new(value))])
+            appended = [("state", number % COPIES, new(value))]
+            try:
+                log.commit("g", "events", 0, number, appended=appended)
+            except LogUnavailable:
+                # the group's coordinator went with the broker, and its answer never came: do as a worker does
+                log.claim("g", "events", 0)
+                assert log.committed("g", "events", 0) in (number - 1, number)
+                log.commit("g", "events", 0, number, appended=appended)
         assert [values(log, "events", partition) for partition in range(COPIES)] == acknowledged
         assert log.committed("g", "events", 0) == 29
         three.start()
         assert [values(log, "events", partition) for partition in range(COPIES)] == acknowledged
+
+
+def test_a_partition_without_a_leader_is_asked_for_again(three: Brokers) -> None:
+    # the client would keep for minutes that it had none
+    with closing(KafkaLog(settings_for(three.bootstrap, seconds=10))) as log:
+        log.create_topic("events", partitions=COPIES)
+        for partition in range(COPIES):
+            log.append("events", partition, new(b"a"))
+        three.nodes[1].kill()
+        until = time.monotonic() + HANGS_SECONDS
+        told = ""
+        while "Unknown partition" not in told and time.monotonic() < until:
+            told = ""
+            for partition in range(COPIES):
+                try:
+                    log.end("events", partition)
+                except LogUnavailable as unavailable:
+                    told += str(unavailable)
+        assert "Unknown partition" in told
+        three.start()
+        assert [log.end("events", partition) for partition in range(COPIES)] == [1] * COPIES
 
 
 def test_too_few_copies_in_step(three: Brokers) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.log.kafka import clients
 from pipeline.log.kafka.configuration import Configuration, KafkaSettings
-from pipeline.log.kafka.failures import patiently, timed_out, translated
+from pipeline.log.kafka.failures import error_of, patiently, timed_out, translated
 
 #: how far before the end the last record is looked for first; if there is none, ever farther
 LOOKED_BACK_OFFSETS = 16
@@ -26,6 +27,8 @@ LOOKED_AT_RECORDS = 1_000
 LOOKED_AT_KIB_MAX = 8 * 1024
 FETCH_WAIT_MILLISECONDS_MAX = 10
 SETTLING_POLL_SECONDS = 0.001
+#: asking who leads a partition takes so long at most; it is asked again while there is time
+LEADER_SECONDS_MAX = 2.0
 _BRIEF: Configuration = {
     "fetch.wait.max.ms": FETCH_WAIT_MILLISECONDS_MAX,
     "queued.max.messages.kbytes": LOOKED_AT_KIB_MAX,
@@ -107,9 +110,18 @@ class Bounds:
     def _ask(self, place: Place) -> Range:
         self._asking.poll(0)  # hands over the log lines
         asked = TopicPartition(self._settings.topic(place.topic), place.partition)
-        answer = patiently(
-            self._settings, lambda seconds: self._asking.get_watermark_offsets(asked, timeout=seconds)
-        )
+
+        def ask(seconds: float) -> tuple[int, int] | None:
+            try:
+                return self._asking.get_watermark_offsets(asked, timeout=seconds)
+            except KafkaException as raised:
+                if error_of(raised).code() == KafkaError._UNKNOWN_PARTITION:
+                    # it keeps for minutes that there was no leader, unless it is made to look again
+                    with suppress(KafkaException):
+                        self._asking.list_topics(asked.topic, timeout=LEADER_SECONDS_MAX)
+                raise
+
+        answer = patiently(self._settings, ask)
         if answer is None:
             raise timed_out("ask for offsets")
         return Range(*answer)

@@ -15,12 +15,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it names no
 )
 
 from pipeline.log.kafka.configuration import MESSAGE_BYTES_MAX, KafkaSettings
-from pipeline.log.kafka.failures import error_of, timed_out, translated
+from pipeline.log.kafka.failures import error_of, patiently, timed_out, translated
 from pipeline.log.protocol import LogUnavailable
 
 #: kept until somebody trims it: the log never forgets by itself
 FOREVER = -1
 CREATED_POLL_SECONDS = 0.02
+_NOT_THERE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE})
 
 
 @dataclass(frozen=True)
@@ -142,37 +143,38 @@ class Topics:
         return found
 
     def _described(self, topic: str, *, spreading: bool = False) -> TopicSettings | None:
-        name, seconds = self._settings.topic(topic), self._settings.timeout_seconds
         with translated(self._settings, f"describe topic {topic!r}"):
-            seen = self._admin.list_topics(name, timeout=seconds).topics.get(name)
-            if seen is None or seen.error is not None:
-                if (
-                    seen is not None
-                    and seen.error is not None
-                    and seen.error.code()
-                    not in (
-                        KafkaError.UNKNOWN_TOPIC_OR_PART,
-                        KafkaError.LEADER_NOT_AVAILABLE,
-                    )
-                ):
-                    raise KafkaException(seen.error)
+            found = patiently(self._settings, lambda seconds: self._describe(topic, seconds, spreading))
+        if found is not None:
+            with self._lock:
+                self._seen[topic] = found
+        return found
+
+    def _describe(self, topic: str, seconds: float, spreading: bool) -> TopicSettings | None:
+        name = self._settings.topic(topic)
+        seen = self._admin.list_topics(name, timeout=seconds).topics.get(name)
+        if seen is None:
+            return None
+        if seen.error is not None:
+            if seen.error.code() in _NOT_THERE:
                 return None
-            if any(partition.leader < 0 for partition in seen.partitions.values()):
-                if spreading:
-                    return None
-                raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
-            resource = ConfigResource(ResourceType.TOPIC, name)
-            try:
-                answer = self._admin.describe_configs([resource], request_timeout=seconds)[resource]
-                values = {each.name: each for each in answer.result(seconds).values()}
-            except TimeoutError:
-                raise timed_out("describe a topic") from None
-            except KafkaException as raised:
-                if error_of(raised).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    return None
-                raise
+            raise KafkaException(seen.error)
+        if any(partition.leader < 0 for partition in seen.partitions.values()):
+            if spreading:
+                return None
+            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        try:
+            answer = self._admin.describe_configs([resource], request_timeout=seconds)[resource]
+            values = {each.name: each for each in answer.result(seconds).values()}
+        except TimeoutError:
+            raise timed_out("describe a topic") from None
+        except KafkaException as raised:
+            if error_of(raised).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise
         retention = values["retention.ms"]
-        found = TopicSettings(
+        return TopicSettings(
             partitions=len(seen.partitions),
             compacted="compact" in str(values["cleanup.policy"].value).split(","),
             retention_milliseconds=int(str(retention.value)),
@@ -180,6 +182,3 @@ class Topics:
             min_insync_replicas=int(str(values["min.insync.replicas"].value)),
             message_bytes_max=int(str(values["max.message.bytes"].value)),
         )
-        with self._lock:
-            self._seen[topic] = found
-        return found

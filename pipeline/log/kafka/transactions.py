@@ -23,6 +23,9 @@ from pipeline.log.protocol import LogFenced, LogUnavailable, LogUncertain, NewRe
 ABORT_SECONDS_MAX = 5.0
 #: a call that has not ended so long after its time never will
 OVERDUE_SECONDS_MAX = 2.0
+#: no call that ends a transaction gets less. librdkafka forgets which of them it resumes when one is over
+#: before its own thread has taken it up, and ends the process when the broker's answer arrives
+ENDING_SECONDS_MIN = 1.0
 QUEUE_FULL_POLL_SECONDS = 0.05
 TRIES_MAX = 3
 _FORGOTTEN = frozenset(
@@ -252,9 +255,9 @@ class Writer:
         until = time.monotonic() + self._settings.timeout_seconds
         while True:
             try:
-                return call(max(until - time.monotonic(), 0))
+                return call(max(until - time.monotonic(), ENDING_SECONDS_MIN))
             except KafkaException as raised:
-                if not error_of(raised).retriable() or time.monotonic() >= until:
+                if not error_of(raised).retriable() or until - time.monotonic() < ENDING_SECONDS_MIN:
                     raise
 
     def _failed(self, raised: KafkaException) -> NoReturn:
@@ -274,7 +277,8 @@ class Writer:
 
     def _abort(self) -> None:
         try:
-            self._producer.abort_transaction(min(ABORT_SECONDS_MAX, self._settings.timeout_seconds))
+            within = min(ABORT_SECONDS_MAX, self._settings.timeout_seconds)
+            self._producer.abort_transaction(max(within, ENDING_SECONDS_MIN))
             self._open = _Open.NOTHING
         except KafkaException as raised:
             if error_of(raised).fatal():
