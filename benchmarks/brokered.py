@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from pipeline.log.cluster_topics import CLUSTER_TOPICS
 from pipeline.log.kafka import KafkaLog, KafkaSettings
 from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
-from pipeline.log.topics import CLUSTER_TOPICS, EVENTS, UNDIVIDED
+from pipeline.log.topics import EVENTS, UNDIVIDED
 from tests.kafka.artifacts import HOW, kafka_jars
 from tests.kafka.servers import brokers
 

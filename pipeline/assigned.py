@@ -9,15 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from pipeline.codec import Codec, collector_held_off
+from pipeline.codec import Codec
 from pipeline.codec.facts import FactCodec
+from pipeline.collector import collector_held_off
 from pipeline.correlate import Correlator, Summary
 from pipeline.inserting import Inserter
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS, RECEIVED
-from pipeline.normalize import GROUP as NORMALIZE
 from pipeline.normalize import Normalizer
-from pipeline.state import GROUP as CORRELATE
+from pipeline.reached import CORRELATE, NORMALIZE, lag
 from pipeline.store import Store
 from pipeline.worker import Lag
 
@@ -45,9 +45,7 @@ class Normalizing:
 
     def lag(self) -> Lag:
         """See ``worker.Step``."""
-        log, partition = self._log, self._partition
-        records = log.end(RECEIVED, partition) - log.committed(NORMALIZE, RECEIVED, partition)
-        return self._age.lag(records)
+        return self._age.lag(lag(self._log, NORMALIZE, self._partition))
 
     def close(self) -> None:
         """See ``worker.Step``."""
@@ -80,8 +78,7 @@ class Correlating:
 
     def lag(self) -> Lag:
         """See ``worker.Step``."""
-        log, partition = self._log, self._partition
-        return self._age.lag(log.end(EVENTS, partition) - log.committed(CORRELATE, EVENTS, partition))
+        return self._age.lag(lag(self._log, CORRELATE, self._partition))
 
     def close(self) -> None:
         """See ``worker.Step``."""

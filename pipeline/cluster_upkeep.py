@@ -13,7 +13,6 @@ from pipeline.normalize import Normalized, Normalizer
 from pipeline.persons import KnownPersons
 from pipeline.redriving import Redriver, Result
 from pipeline.sources.deliveries import Delivery, Reader
-from pipeline.sources.live import live_source
 
 ProgressCall = Callable[[str, int, int | None], None]
 
@@ -45,8 +44,6 @@ class ClusterUpkeep:
 
         Raises ``ValueError`` for a source that nobody knows.
         """
-        if live_source(source, self._reader) is None:
-            raise ValueError(f"there is no source {source!r}, and no mapping of that name")
         total = Normalized()
         for partition in range(self._log.partitions(RECEIVED)):
             step = Normalizer(

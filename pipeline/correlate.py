@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from pipeline.codec import Codec, collector_held_off
+from pipeline.codec import Codec
+from pipeline.collector import collector_held_off
 from pipeline.core.parameters import Parameters
 from pipeline.dead_letters import bury
 from pipeline.destination import Appended, Destination

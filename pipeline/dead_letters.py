@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from pipeline.log.protocol import Log, NewRecord
+from pipeline.log.topics import DEAD_LETTERS, PARTITION
 
-TOPIC = "dead_letters"
 #: the group whose offset says up to where a person has looked
 LOOKED_AT = "looked-at"
 #: the bytes are kept to be looked at and repaired
@@ -60,6 +60,11 @@ def as_record(letter: DeadLetter) -> NewRecord:
     """The record of a letter in the topic."""
     shortened = msgspec.structs.replace(letter, value=letter.value[:VALUE_BYTES_MAX])
     return NewRecord(letter.workspace.encode(), _encoder.encode(shortened))
+
+
+def settled_record(letter: DeadLetter, now: int, *, because: str = "", by: str = "") -> NewRecord:
+    """The record that a letter ceases to hold since ``now``."""
+    return as_record(msgspec.structs.replace(letter, failed_at=now, settled=True, because=because, by=by))
 
 
 def decode_letter(value: bytes) -> DeadLetter:
@@ -119,19 +124,20 @@ def bury_of_file(log: Log, workspace: str, file: str, letters: Iterable[DeadLett
 
 def settle(log: Log, letters: Iterable[DeadLetter], now: int) -> None:
     """Note that what was refused was taken in since."""
-    settled = (msgspec.structs.replace(letter, settled=True, failed_at=now) for letter in letters)
-    _append(log, [as_record(letter) for letter in settled])
+    _append(log, [settled_record(letter, now) for letter in letters])
 
 
 def waiting(log: Log) -> list[DeadLetter]:
     """The letters that nobody has looked at and that no later reading settled, oldest first."""
     # what settles a letter comes after it: those before need not be read
-    return [letter for _, letter in unsettled(log, log.committed(LOOKED_AT, TOPIC, 0)).values()]
+    return [
+        letter for _, letter in unsettled(log, log.committed(LOOKED_AT, DEAD_LETTERS, PARTITION)).values()
+    ]
 
 
 def mark_looked_at(log: Log) -> None:
     """Note that a person has looked at every letter there is."""
-    log.commit(LOOKED_AT, TOPIC, 0, log.end(TOPIC, 0))
+    log.commit(LOOKED_AT, DEAD_LETTERS, PARTITION, log.end(DEAD_LETTERS, PARTITION))
 
 
 def unsettled(log: Log, since: int = 0) -> dict[bytes, tuple[int, DeadLetter]]:
@@ -152,7 +158,7 @@ def _unwanted(log: Log) -> Iterator[DeadLetter]:
 
 def _append(log: Log, records: list[NewRecord]) -> None:
     for start in range(0, len(records), APPEND_RECORDS_MAX):
-        log.append(TOPIC, 0, records[start : start + APPEND_RECORDS_MAX])
+        log.append(DEAD_LETTERS, PARTITION, records[start : start + APPEND_RECORDS_MAX])
 
 
 def read_letters(log: Log, offset: int = 0) -> Iterator[tuple[int, DeadLetter]]:
@@ -162,7 +168,7 @@ def read_letters(log: Log, offset: int = 0) -> Iterator[tuple[int, DeadLetter]]:
 
 def read_all(log: Log, offset: int = 0) -> Iterator[tuple[int, DeadLetter]]:
     """Letters and the notes that they are settled, from an offset on, each with its own."""
-    while records := log.read(TOPIC, 0, offset, READ_RECORDS_MAX):
+    while records := log.read(DEAD_LETTERS, PARTITION, offset, READ_RECORDS_MAX):
         for record in records:
             yield record.offset, decode_letter(record.value)
         offset = records[-1].offset + 1

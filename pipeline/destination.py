@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from pipeline.codec import Columns
@@ -35,17 +35,14 @@ class Destination(Protocol):
     def write_events(self, workspace: str, columns: Sequence[Columns]) -> None:
         """Keep every telling as it was told."""
 
-    def write_facts(self, workspace: str, version: int, tables: list[TableRows]) -> int:
-        """Write rows and deletions under one version at once; returns how many that were."""
-
     def holds_events(self, workspace: str) -> bool:
         """Whether any event of a workspace is there."""
 
     def holds_facts(self, workspace: str) -> bool:
         """Whether any row of a workspace is there; a new or emptied place has none."""
 
-    def delete_older(self, workspace: str, version: int, below: int) -> int:
-        """After a rebuild: delete the rows that it did not write again; returns how many."""
+    def outdated(self, workspace: str, version: int, below: int) -> Iterable[Prepared]:
+        """After a rebuild: deletions of the rows that it did not write again, table by table."""
 
     def write_dead_letters(self, log: Log) -> None:
         """Take in the dead letters that came since the last call."""

@@ -54,7 +54,7 @@ class Folding:
         batch = Batch(end)
         if self.skipped:
             records = [record for record in records if record.offset not in self.skipped]
-        for name, places in _by_workspace(records).items():
+        for name, places in by_workspace(records).items():
             workspace = self._open(name)
             decoded = self._codec.decode([records[place].value for place in places])
             for failure in decoded.failures:
@@ -133,7 +133,7 @@ class Folding:
         return workspace
 
 
-def _by_workspace(records: list[Record]) -> dict[str, list[int]]:
+def by_workspace(records: list[Record]) -> dict[str, list[int]]:
     """Positions of the records of each workspace, in order."""
     first = records[0].key if records else b""
     if records and all(record.key == first for record in records):

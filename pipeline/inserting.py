@@ -6,14 +6,13 @@ insert: a crash repeats inserts, which changes nothing, because versions decide 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from pipeline.codec import Codec
 from pipeline.codec.facts import FactCodec
-from pipeline.core.facts import TABLES
 from pipeline.dead_letters import decode_letter
+from pipeline.folding import by_workspace
 from pipeline.log.protocol import Log, LogCorrupt, NewRecord, Record
-from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARKED, PARTITION, fact_topic
+from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARKED
+from pipeline.reached import places, reached
 from pipeline.sink import GROUP, row_of_letter
 from pipeline.store import Store, StoreUnavailable
 
@@ -31,18 +30,13 @@ class Inserter:
         self._facts = facts
         self._store = store
         self._partition = partition
-        self._topics: dict[str, Callable[[list[Record]], list[NewRecord]]] = {
-            EVENTS: self._insert_events,
-            **{fact_topic(table): self._insert_facts for table in TABLES},
-        }
-        if partition == PARTITION:
-            self._topics[DEAD_LETTERS] = self._insert_letters
-        self._offsets = {topic: log.committed(GROUP, topic, partition) for topic in self._topics}
+        #: how far it has come in each topic, in the order in which they are inserted
+        self._offsets = {place.topic: reached(log, place) for place in places(GROUP, partition)}
         self._insert_parked()
 
     def turn(self) -> int:
         """Insert what is there, up to a batch of each topic; returns how many records that were."""
-        return sum(self._follow(topic) for topic in self._topics)
+        return sum(self._follow(topic) for topic in self._offsets)
 
     def lag(self) -> int:
         """Records that are not in the tables yet."""
@@ -55,7 +49,7 @@ class Inserter:
         records = self._log.read(topic, self._partition, self._offsets[topic], BATCH_RECORDS_MAX)
         if not records:
             return 0
-        if parked := self._topics[topic](records):
+        if parked := self._insert(topic, records):
             # before the commit and not with it: done twice it is the same, and nothing has to be claimed
             self._log.append(PARKED, self._partition, parked)
         offset = records[-1].offset + 1
@@ -63,10 +57,19 @@ class Inserter:
         self._offsets[topic] = offset
         return len(records)
 
+    def _insert(self, topic: str, records: list[Record]) -> list[NewRecord]:
+        """Insert records of a topic; returns what has to be kept for a later version."""
+        if topic == EVENTS:
+            return self._insert_events(records)
+        if topic == DEAD_LETTERS:
+            return self._insert_letters(records)
+        return self._insert_facts(records)
+
     def _insert_events(self, records: list[Record]) -> list[NewRecord]:
         """Insert what can be read; what is of an unknown type is kept for a later version."""
         parked = []
-        for workspace, mine in _by_workspace(records).items():
+        for workspace, positions in by_workspace(records).items():
+            mine = [records[position] for position in positions]
             decoded = self._codec.decode([record.value for record in mine])
             # what can't be read is a dead letter already: whoever folds has seen to it
             for column in decoded.columns:
@@ -114,10 +117,3 @@ class Inserter:
             ]
             if done:
                 self._log.append(PARKED, self._partition, done)
-
-
-def _by_workspace(records: Sequence[Record]) -> dict[str, list[Record]]:
-    found: dict[str, list[Record]] = {}
-    for record in records:
-        found.setdefault(record.key.decode(errors="replace"), []).append(record)
-    return found

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.dead_letters import LOOKED_AT, DeadLetter, as_record, decode_letter
+from pipeline.dead_letters import LOOKED_AT, DeadLetter, decode_letter, settled_record
 from pipeline.log.protocol import Log, NewRecord
 from pipeline.log.topics import DEAD_LETTERS
 
@@ -103,11 +103,6 @@ def letter_at(log: Log, number: Number) -> DeadLetter:
             if record.offset == number.offset and not note.settled:
                 return note
     raise KeyError(f"no dead letter has the number {number}")
-
-
-def settled_record(letter: DeadLetter, now: int, *, because: str = "", by: str = "") -> NewRecord:
-    """The record that a letter ceases to hold since ``now``."""
-    return as_record(msgspec.structs.replace(letter, failed_at=now, settled=True, because=because, by=by))
 
 
 def drop(log: Log, numbers: Iterable[Number], *, because: str, by: str, now: int) -> int:

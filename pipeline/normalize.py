@@ -224,8 +224,11 @@ class Normalizer:
 
         A telling that the log holds already is not appended twice; of two tellings, that of the higher
         parser version wins. A dead letter whose delivery can be read now is settled, and one that gives
-        another reason now takes the place of the former. Raises ``LogUnavailable``: made again, it goes on.
+        another reason now takes the place of the former. Raises ``LogUnavailable``: made again, it goes on;
+        ``ValueError`` for a source that nobody knows.
         """
+        if live_source(source, self.reader) is None:
+            raise ValueError(f"there is no source {source!r}, and no mapping of that name")
         begin = self._log.begin(RECEIVED, self._partition)
         end = self._log.committed(GROUP, RECEIVED, self._partition)
         letters: dict[tuple[str, str], list[DeadLetter]] = {}

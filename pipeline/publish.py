@@ -6,7 +6,7 @@ transaction that commits the batch, so a row that is there follows from events t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.codec import Columns
@@ -15,11 +15,7 @@ from pipeline.core.facts import TABLES
 from pipeline.core.rows import TableRows
 from pipeline.destination import Appended
 from pipeline.log.protocol import Log, NewRecord
-from pipeline.log.topics import EVENTS, PARTITION, fact_topic
-from pipeline.state import GROUP
-
-#: rows that one append outside of a batch's transaction carries: those of a rebuild
-APPEND_ROWS_MAX = 20_000
+from pipeline.log.topics import PARTITION, fact_topic
 
 
 @dataclass
@@ -60,20 +56,6 @@ class Publisher:
     def write_events(self, workspace: str, columns: Sequence[Columns]) -> None:
         """Nothing: who wants events follows the topic that they come from."""
 
-    def write_facts(self, workspace: str, version: int, tables: list[TableRows]) -> int:
-        """Append rows and deletions at once; returns how many that were.
-
-        Each part is a commit that moves nothing: whoever lost the partition meanwhile writes no more.
-        """
-        prepared = self.prepared(workspace, version, tables)
-        offset = self._log.committed(GROUP, EVENTS, self._partition)
-        for one in prepared:
-            for start in range(0, len(one.records), APPEND_ROWS_MAX):
-                part = one.records[start : start + APPEND_ROWS_MAX]
-                appended = [(one.topic, self._partition, part)]
-                self._log.commit(GROUP, EVENTS, self._partition, offset, appended=appended)
-        return sum(one.rows for one in prepared)
-
     def holds_events(self, workspace: str) -> bool:
         """True: they are in the log itself."""
         return True
@@ -82,15 +64,13 @@ class Publisher:
         """True: rows and state are committed together, so whoever has a state has its rows."""
         return True
 
-    def delete_older(self, workspace: str, version: int, below: int) -> int:
-        """After a rebuild: delete the rows that it did not write again; returns how many."""
-        count = 0
+    def outdated(self, workspace: str, version: int, below: int) -> Iterator[_Records]:
+        """After a rebuild: deletions of the rows that it did not write again, table by table."""
         for table in TABLES:
             live = self._log.latest(fact_topic(table), self._partition)
             stale = self._facts.stale_keys(table, workspace, live, below)
             if stale:
-                count += self.write_facts(workspace, version, [(table, [], stale)])
-        return count
+                yield from self.prepared(workspace, version, [(table, [], stale)])
 
     def write_dead_letters(self, log: Log) -> None:
         """Nothing: who keeps them in a store follows their topic."""

@@ -45,12 +45,13 @@ def reached(log: Log, place: Place) -> int:
     return log.committed(place.step, place.topic, place.partition)
 
 
+def lag(log: Log, step: str, partition: int) -> int:
+    """How many records a step has before it in one partition."""
+    found = ends(log, places(step, partition)).items()
+    return sum(max(0, end - reached(log, place)) for place, end in found)
+
+
 def lags(log: Log, step: str) -> dict[int, int]:
     """By partition: how many records a step has before it."""
     topic = RECEIVED if step == NORMALIZE else EVENTS
-    return {
-        partition: sum(
-            max(0, end - reached(log, place)) for place, end in ends(log, places(step, partition)).items()
-        )
-        for partition in range(log.partitions(topic))
-    }
+    return {partition: lag(log, step, partition) for partition in range(log.partitions(topic))}

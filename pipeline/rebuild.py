@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +22,8 @@ from pipeline.sorting import by_own_time
 from pipeline.state import GROUP, Epoch
 
 READ_RECORDS_MAX = 20_000
+#: what goes onto topics is committed in parts of so many
+APPEND_RECORDS_MAX = 20_000
 
 ProgressCall = Callable[[str, int, int | None], None]
 
@@ -121,18 +123,18 @@ def rebuild(
     fold.workspace.arrive_at(newest)
     rows = fold.workspace.derive()
     version = epoch.version(source.end, refolded=True)
-    written += destination.write_facts(name, version, list(rows.tables()))
+    written += _write(source, destination.prepared(name, version, list(rows.tables())))
     set_aside = _bury(source, fold.failed)
     if set_aside:
         destination.write_dead_letters(source.log)
     if not destination.holds_events(name):
         for columns in batches_of(source._replace(skipped=set_aside.union(source.skipped))):
             destination.write_events(name, columns)
-    written += destination.delete_older(name, version, epoch.version(0))
+    written += _write(source, destination.outdated(name, version, epoch.version(0)))
     return Rebuilt(fold.workspace, read, fold.folded, written, set_aside)
 
 
-def _write(source: Source, prepared: Sequence[Prepared]) -> int:
+def _write(source: Source, prepared: Iterable[Prepared]) -> int:
     """Write rows at once; returns how many that were.
 
     What goes onto topics is a commit that moves nothing: whoever lost the partition writes no more.
@@ -140,8 +142,10 @@ def _write(source: Source, prepared: Sequence[Prepared]) -> int:
     count = 0
     for one in prepared:
         count += one.rows
-        if appended := one.write():
-            source.log.commit(GROUP, EVENTS, source.partition, source.end, appended=appended)
+        for topic, partition, records in one.write():
+            for start in range(0, len(records), APPEND_RECORDS_MAX):
+                appended = [(topic, partition, records[start : start + APPEND_RECORDS_MAX])]
+                source.log.commit(GROUP, EVENTS, source.partition, source.end, appended=appended)
     return count
 
 

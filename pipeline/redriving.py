@@ -18,8 +18,8 @@ import msgspec
 
 from pipeline.appending import Digests, encoded, fresh, known_values, place_of
 from pipeline.codec import Codec
-from pipeline.dead_letters import VALUE_BYTES_MAX, DeadLetter, as_record
-from pipeline.letters import Entry, Number, entries, letter_at, settled_record
+from pipeline.dead_letters import VALUE_BYTES_MAX, DeadLetter, as_record, settled_record
+from pipeline.letters import Entry, Number, entries, letter_at
 from pipeline.log.protocol import Log, NewRecord
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, PERSONS
 from pipeline.normalize import Names

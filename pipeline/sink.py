@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.codec import Columns
@@ -49,13 +49,6 @@ class Sink:
         for column in columns:
             self._store.insert_events(column.record, workspace, column.table)
 
-    def write_facts(self, workspace: str, version: int, tables: list[TableRows]) -> int:
-        """Write derived rows and deletions under one version; returns how many rows that were."""
-        prepared = self.prepared(workspace, version, tables)
-        for one in prepared:
-            one.write()
-        return sum(one.rows for one in prepared)
-
     def prepared(self, workspace: str, version: int, tables: list[TableRows]) -> list[_Blocks]:
         """Derived rows as columns, before anything is written; raises for what no column can hold.
 
@@ -82,15 +75,12 @@ class Sink:
     def _holds(self, sql: str, workspace: str) -> bool:
         return self._store.holds(sql, {"workspace": workspace})
 
-    def delete_older(self, workspace: str, version: int, below: int) -> int:
-        """After a rebuild: delete the rows that it did not write again."""
-        count = 0
+    def outdated(self, workspace: str, version: int, below: int) -> Iterator[_Blocks]:
+        """After a rebuild: deletions of the rows that it did not write again, table by table."""
         for table in TABLES:
             stale = sorted(self._store.live_keys(table, workspace, below), key=repr)
             if stale:
-                self._store.insert_facts(table, workspace, version, [], stale)
-                count += len(stale)
-        return count
+                yield from self.prepared(workspace, version, [(table, [], stale)])
 
     def renew_dead_letters(self, log: Log) -> None:
         """Letters of the log expired: the table holds what is left of them."""

@@ -108,7 +108,11 @@ class State:
         self._epochs[workspace] = epoch
         self._unread.pop(workspace, None)
         key = workspace.encode() + _SEPARATOR + _EPOCH
-        self._log.append(STATE, self._partition, [NewRecord(key, msgspec.json.encode(epoch))])
+        record = NewRecord(key, msgspec.json.encode(epoch))
+        # a commit that moves nothing: whoever lost the partition meanwhile begins nothing
+        offset = self._log.committed(GROUP, EVENTS, self._partition)
+        appended = [(STATE, self._partition, [record])]
+        self._log.commit(GROUP, EVENTS, self._partition, offset, appended=appended)
         return epoch
 
     def replace(

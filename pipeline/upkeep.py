@@ -25,7 +25,6 @@ from pipeline.normalize import Normalizer
 from pipeline.persons import KnownPersons
 from pipeline.redriving import Redriver, Result
 from pipeline.sources.deliveries import Delivery, Reader
-from pipeline.sources.live import live_source
 from pipeline.store import Store
 
 LOOKED_AT_MAX = 500
@@ -94,10 +93,7 @@ class Upkeep:
 
     def renormalize(self, source: str, since: int, progress: ProgressCall) -> dict[str, Any]:
         """Parse kept deliveries of a source again, by the mappings as they are now."""
-        reader = self._reader()
-        if live_source(source, reader) is None:
-            raise ValueError(f"there is no source {source!r}, and no mapping of that name")
-        self._normalizer.reader = reader
+        self._normalizer.reader = self._reader()
         done = self._normalizer.again(
             source, since, lambda done, total: progress("reading deliveries", done, total)
         )

@@ -144,9 +144,7 @@ class Worker:
         """Open what was given, close what was taken."""
         condition = self.condition
         condition.rebalances += assigned != condition.assigned
-        condition.assigned = assigned
-        for partition in sorted(self._steps.keys() - assigned):
-            self._drop(partition)
+        self._follow_less(assigned)
         now = time.monotonic()
         self._fenced_until = {
             partition: until

@@ -15,8 +15,9 @@ from pipeline.core.facts import TABLES
 from pipeline.correlate import Correlator
 from pipeline.inserting import Inserter
 from pipeline.letter_limit import LetterLimit, TooManyLetters
+from pipeline.log.cluster_topics import CLUSTER_TOPICS
 from pipeline.log.protocol import Log, NewRecord
-from pipeline.log.topics import CLUSTER_TOPICS, EVENTS, PARKED, fact_topic
+from pipeline.log.topics import EVENTS, PARKED, fact_topic
 from pipeline.publish import Publisher
 from tests.places import ACME, Crash, CrashingLog, CrashingStore, Place, history
 from tests.runs import PARAMETERS

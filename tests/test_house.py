@@ -26,7 +26,7 @@ LONG_FILES = {
     "pipeline/core/events.py": (520, "declarations only: one struct per event type, read as one list"),
 }
 
-PURE = {"core", "resources"}
+PURE = {"core", "resources", "collector"}
 STEPS = {"destination", "normalize", "correlate", "rebuild", "sink"}
 #: what the steps keep in the log beside events
 KEPT = {"dead_letters", "poison", "state"}
@@ -35,6 +35,7 @@ KEPT = {"dead_letters", "poison", "state"}
 ROOMS: dict[str, set[str]] = {
     "core": set(),
     "resources": set(),
+    "collector": set(),
     "credentials": set(),
     "settings": {"cluster_settings", "credentials", "live_settings"},
     "live_settings": {"sources"},

@@ -12,7 +12,6 @@ from pipeline.codec import Codec
 from pipeline.core.parameters import DAY
 from pipeline.correlate import Correlator
 from pipeline.dead_letters import (
-    TOPIC,
     DeadLetter,
     as_record,
     bury,
@@ -22,6 +21,7 @@ from pipeline.dead_letters import (
     waiting,
 )
 from pipeline.log.protocol import Record
+from pipeline.log.topics import DEAD_LETTERS, PARTITION
 from pipeline.poison import UNFOLDABLE, letter_of, unfoldable
 from pipeline.retention import expire_letters
 from pipeline.sink import Sink
@@ -50,7 +50,7 @@ def passed_over(offset: int) -> DeadLetter:
 
 
 def expired(place: Place, now: int = NOW) -> int:
-    return expire_letters(place.log, now - KEPT, now, copied=place.log.end(TOPIC, 0))
+    return expire_letters(place.log, now - KEPT, now, copied=place.log.end(DEAD_LETTERS, PARTITION))
 
 
 def kept(place: Place) -> list[int]:
@@ -69,7 +69,7 @@ def test_letters_expire_by_age_but_never_before_the_table_has_them(place: Place)
     assert expired(place, NOW + 29 * DAY) == 1, "the note stays until it is old, too"
     assert unsettled(place.log) == {}
     assert expired(place, NOW + 31 * DAY) == 2
-    assert place.log.read(TOPIC, 0, 0, 10) == []
+    assert place.log.read(DEAD_LETTERS, PARTITION, 0, 10) == []
 
 
 def test_what_was_looked_at_is_not_told_again_by_what_expires(place: Place) -> None:
@@ -91,7 +91,7 @@ def test_an_event_that_is_passed_over_is_so_for_good(place: Place) -> None:
         assert unfoldable(place.log) == {3, 7, 9}
         now += 31 * DAY
     assert kept(place) == [], "nobody is told for ever"
-    values = [record.value for record in place.log.read(TOPIC, 0, 0, 10)]
+    values = [record.value for record in place.log.read(DEAD_LETTERS, PARTITION, 0, 10)]
     assert len(values) == 3, "one note of each"
     assert not any(b"Grace" in value for value in values)
 
@@ -103,13 +103,13 @@ def test_a_crash_before_they_are_dropped_is_made_good(place: Place) -> None:
     assert unfoldable(place.log) == {7, 9}
     assert expired(place, NOW + 31 * DAY) == 3
     assert unfoldable(place.log) == {7, 9}
-    assert place.log.end(TOPIC, 0) - place.log.begin(TOPIC, 0) == 2
+    assert place.log.end(DEAD_LETTERS, PARTITION) - place.log.begin(DEAD_LETTERS, PARTITION) == 2
 
 
 def test_there_are_never_too_many_to_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "LETTERS_MAX", 4)
     letters = [refused(days) for days in (9, 8, 7, 6, 5, 4)]
-    place.log.append(TOPIC, 0, [as_record(letter) for letter in letters])
+    place.log.append(DEAD_LETTERS, PARTITION, [as_record(letter) for letter in letters])
     assert expired(place) == 2
     assert kept(place) == [4, 5, 6, 7]
     assert expired(place) == 0

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from pipeline.cli.exits import Exit, Problem
 from pipeline.persons import KEY_BYTES, Persons
 from pipeline.settings import Settings
-
-if TYPE_CHECKING:
-    from pipeline.store import Store
-
-
-@contextmanager
-def opened_server(settings: Settings) -> Iterator[Store]:
-    """The store of a cluster as it is: nothing is made there, and nobody is waited for."""
-    from pipeline.store import Store
-
-    if settings.embedded:
-        raise Problem(
-            "AFTERMERGE_KAFKA_BOOTSTRAP is set, and the store that its processes share is not named",
-            hint="set AFTERMERGE_STORE_DSN=clickhouse://user:password@host:8123",
-            code=Exit.USAGE,
-        )
-    dsn, cluster = settings.resolved_dsn(), settings.store_cluster
-    with closing(Store.open(dsn, settings.database, cluster, create=False)) as store:
-        yield store
 
 
 class Keyless(Persons):

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.asking import tables
 from pipeline.cli.exits import Exit, Problem
+from pipeline.cli.finding import Finding
 from pipeline.cli.frame import Invocation, examples, known_problem, shared_options
 from pipeline.cli.holding import LOCK_FILE, holder
 from pipeline.cli.kept import kept_lines, size_text
@@ -47,16 +48,6 @@ DISTRIBUTIONS = (
     "pydantic-settings",
     "click",
 )
-
-
-class Finding(NamedTuple):
-    """One line of the report; ``state`` is ok, note (nothing to do) or problem."""
-
-    section: str
-    what: str
-    value: str
-    state: str = "ok"
-    advice: str = ""
 
 
 @click.command(
@@ -211,7 +202,7 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
     from pipeline.cli.looking import cluster_lines
 
     with _known():
-        yield from (Finding(*line) for line in cluster_lines(settings))
+        yield from cluster_lines(settings)
 
 
 def _cluster_contents(settings: Settings, *, acknowledge: bool) -> Iterator[Finding]:
@@ -221,7 +212,7 @@ def _cluster_contents(settings: Settings, *, acknowledge: bool) -> Iterator[Find
 
     with _known():
         with opened_log(settings, create=False) as log:
-            yield from (Finding(*line) for line in step_lines(settings, log))
+            yield from step_lines(settings, log)
             yield from _left(log, acknowledge=acknowledge)
         with opened_store(settings) as store:
             yield from _store(store, store.place)

@@ -158,7 +158,8 @@ def restore(invocation: Invocation, backup: Path, format_: str) -> None:
     from pipeline.cli.apart import refuse_on_a_cluster
     from pipeline.cli.holding import held
     from pipeline.cli.intake import correlate
-    from pipeline.cli.wiring import opened, parameters
+    from pipeline.cli.modelling import parameters
+    from pipeline.cli.wiring import opened
 
     settings = invocation.settings
     refuse_on_a_cluster(settings, "a backup becomes a data directory", _RESTORE_ON_A_CLUSTER)

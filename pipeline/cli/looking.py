@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pipeline.cli.cluster.opening import kafka_of, opened_registry
 from pipeline.cli.cluster.topics import differences
+from pipeline.cli.finding import Finding
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,40 +16,30 @@ if TYPE_CHECKING:
 DIFFERENCES_SHOWN_MAX = 20
 
 
-class Line(NamedTuple):
-    """A finding of one section."""
-
-    section: str
-    what: str
-    value: str
-    state: str = "ok"
-    advice: str = ""
-
-
-def cluster_lines(settings: Settings) -> Iterator[Line]:
+def cluster_lines(settings: Settings) -> Iterator[Finding]:
     """What there is before anything is read; raises ``LogUnavailable`` when no broker answers."""
     for lines in (_secret_lines, _broker_lines, _topic_lines, _registry_lines):
         yield from lines(settings)
 
 
-def _broker_lines(settings: Settings) -> Iterator[Line]:
+def _broker_lines(settings: Settings) -> Iterator[Finding]:
     from pipeline.log.kafka.watching import Watcher
 
     brokers = Watcher(kafka_of(settings)).brokers()
-    yield Line("cluster", "brokers", f"{len(brokers):,}: {', '.join(brokers)}")
+    yield Finding("cluster", "brokers", f"{len(brokers):,}: {', '.join(brokers)}")
 
 
-def _topic_lines(settings: Settings) -> Iterator[Line]:
+def _topic_lines(settings: Settings) -> Iterator[Finding]:
     found = [(topic, text) for topic, texts in differences(settings).items() for text in texts]
     for topic, text in found[:DIFFERENCES_SHOWN_MAX]:
-        yield Line("topics", topic, text, "problem", "`aftermerge topics create`, or the settings of it")
+        yield Finding("topics", topic, text, "problem", "`aftermerge topics create`, or the settings of it")
     if (left := len(found) - DIFFERENCES_SHOWN_MAX) > 0:
-        yield Line("topics", "further differences", f"{left:,}", "problem", "`aftermerge topics check`")
+        yield Finding("topics", "further differences", f"{left:,}", "problem", "`aftermerge topics check`")
     if not found:
-        yield Line("topics", "as the settings ask", "all")
+        yield Finding("topics", "as the settings ask", "all")
 
 
-def step_lines(settings: Settings, log: Log) -> Iterator[Line]:
+def step_lines(settings: Settings, log: Log) -> Iterator[Finding]:
     """By step: how many processes share it, and how many records it has before it."""
     from pipeline.log.kafka.watching import Watcher
     from pipeline.reached import STEPS, lags
@@ -61,12 +52,12 @@ def step_lines(settings: Settings, log: Log) -> Iterator[Line]:
         if waiting:
             text += f" (partition {', '.join(map(str, waiting))})"
         if not members:
-            yield Line("steps", step, text, "problem", f"start `aftermerge {step}`: nobody does its work")
+            yield Finding("steps", step, text, "problem", f"start `aftermerge {step}`: nobody does its work")
         else:
-            yield Line("steps", step, text, "note" if waiting else "ok", "they are at it" * bool(waiting))
+            yield Finding("steps", step, text, "note" if waiting else "ok", "they are at it" * bool(waiting))
 
 
-def _registry_lines(settings: Settings) -> Iterator[Line]:
+def _registry_lines(settings: Settings) -> Iterator[Finding]:
     """Whether the registry has the schemas; none where no registry is named."""
     from pipeline.registry import RegistryUnavailable
     from pipeline.registry import differences as missing_in
@@ -77,18 +68,18 @@ def _registry_lines(settings: Settings) -> Iterator[Line]:
         try:
             wrong = missing_in(registry)
         except RegistryUnavailable as error:
-            yield Line("registry", "unavailable", str(error), "problem", "see whether it runs")
+            yield Finding("registry", "unavailable", str(error), "problem", "see whether it runs")
             return
     for text in wrong[:DIFFERENCES_SHOWN_MAX]:
-        yield Line("registry", "schema", text, "problem", "`aftermerge topics create` registers it")
+        yield Finding("registry", "schema", text, "problem", "`aftermerge topics create` registers it")
     if not wrong:
-        yield Line("registry", "schemas", "all are registered")
+        yield Finding("registry", "schemas", "all are registered")
 
 
-def _secret_lines(settings: Settings) -> Iterator[Line]:
+def _secret_lines(settings: Settings) -> Iterator[Finding]:
     """What every process and every command of a cluster has to be told the same."""
     if not settings.person_key.get_secret_value():
-        yield Line(
+        yield Finding(
             "setting",
             "person_key",
             "is not set",

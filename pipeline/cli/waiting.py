@@ -93,14 +93,14 @@ class ClusterFollower:
 
     def _rebuild(self, progress: ProgressCall) -> dict[str, Any] | None:
         """What was read, folded and written; None when nothing was begun."""
-        from pipeline.claimed import Claimed
         from pipeline.cli.modelling import parameters
         from pipeline.correlate import Correlator
         from pipeline.log.protocol import LogFenced
         from pipeline.log.topics import EVENTS, STATE
         from pipeline.publish import Publisher
 
-        log = Claimed(self.log, CORRELATE, EVENTS, self.partition)
+        log = self.log
+        log.claim(CORRELATE, EVENTS, self.partition)
         begun = log.end(STATE, self.partition)
         try:
             step = Correlator(
@@ -118,7 +118,7 @@ class ClusterFollower:
             # it counts for itself: what it read is known here
             return {"folded": self._told(), "rows": 0, "dead_letters": 0}
         finally:
-            log.give_back()
+            log.release(CORRELATE, EVENTS, self.partition)
 
     def _rebuilt_elsewhere(self, begun: int, progress: ProgressCall) -> bool:
         """Wait until a process has ended the rebuild that was begun; false when none was."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.holding import Held, held
-from pipeline.cli.modelling import parameters as parameters  # noqa: PLC0414 - the steps take it from here
+from pipeline.cli.modelling import parameters
 from pipeline.cli.progress import ProgressCall
-from pipeline.log.topics import TOPICS
+from pipeline.log.topics import EVENTS, PARTITION, TOPICS
 from pipeline.running import live
 from pipeline.settings import Settings
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from pipeline.store import Store
     from pipeline.store.comparing import TableDifference
 
-#: the group under which the correlate step commits
-GROUP = "correlate"
 READ_RECORDS_MAX = 10_000
 
 
@@ -176,7 +174,7 @@ def opened_store(settings: Settings) -> Iterator[Store]:
     to date by ``aftermerge migrate``.
     """
     if settings.kafka_bootstrap:
-        from pipeline.cli.apart import opened_server
+        from pipeline.cli.cluster.opening import opened_server
 
         with opened_server(settings) as server:
             yield server
@@ -230,7 +228,9 @@ def persons_for(settings: Settings) -> Persons:
 
 def lag(log: Log) -> int:
     """How many events are in the log of a data directory and not yet in the tables."""
-    return max(0, log.end("events", 0) - log.committed(GROUP, "events", 0))
+    from pipeline.state import GROUP
+
+    return max(0, log.end(EVENTS, PARTITION) - log.committed(GROUP, EVENTS, PARTITION))
 
 
 def events_of(parts: Parts) -> Iterator[tuple[int, Event]]:
@@ -239,7 +239,7 @@ def events_of(parts: Parts) -> Iterator[tuple[int, Event]]:
     What can't be decoded is left out; the correlate step has counted it among the dead letters.
     """
     offset, key, partition = 0, parts.workspace.encode(), parts.partition
-    while records := parts.log.read("events", partition, offset, READ_RECORDS_MAX):
+    while records := parts.log.read(EVENTS, partition, offset, READ_RECORDS_MAX):
         mine = [record for record in records if record.key == key]
         decoded = parts.codec.decode([record.value for record in mine])
         events = {

@@ -5,7 +5,7 @@ it was written with. Ids come from the schema's own content, so a directory of s
 registry; a registry that counts its ids plugs in as a mapping.
 """
 
-from pipeline.codec.columns import Columns, collector_held_off
+from pipeline.codec.columns import Columns
 from pipeline.codec.decoding import Decoded, Failure
 from pipeline.codec.facts import DecodedFacts, FactCodec, FactRows, fact_key
 from pipeline.codec.schemas import ParsedSchema, load_schemas, parse_schema
@@ -20,7 +20,6 @@ __all__ = [
     "FactRows",
     "Failure",
     "ParsedSchema",
-    "collector_held_off",
     "fact_key",
     "load_schemas",
     "parse_schema",

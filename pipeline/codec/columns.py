@@ -7,9 +7,7 @@ an author) makes each text once, which the events then share: less time, and far
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from itertools import pairwise, repeat
 from typing import Any, NamedTuple
 
@@ -17,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.collector import collector_held_off
 from pipeline.core.events import RECORDS, Event
 
 #: A column's first texts decide whether it is made by distinct values ...
@@ -39,18 +38,6 @@ class Columns(NamedTuple):
         """The rows as structs. Lists may be shared between events, and are not to be changed."""
         with collector_held_off():
             return list(map(RECORDS[self.record], *map(python_values, self.table.columns)))
-
-
-@contextmanager
-def collector_held_off() -> Iterator[None]:
-    """Hold the collector off: a batch makes many lists and no cycles, and each pass visits them all."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def python_values(column: pa.Array) -> Iterable[Any]:

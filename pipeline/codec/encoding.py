@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyruhvro
 
-from pipeline.codec.columns import collector_held_off
 from pipeline.codec.decoding import times_are_sane
 from pipeline.codec.schemas import HEAD_NAMES, ID_BYTES, ParsedSchema, arrow_schema
+from pipeline.collector import collector_held_off
 from pipeline.core.events import Event, InvalidEvent
 
 

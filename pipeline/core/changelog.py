@@ -127,5 +127,4 @@ class Changelog:
         self._tally.changed_weeks.clear()
         for family in _PACKED:
             for entity in self._entities[family].values():
-                entity.snapshot()
                 entity.pack()

@@ -27,6 +27,7 @@ class Entity:
     def __init__(self, key: str) -> None:
         self.key = key
         self._tellings: dict[str, Event] | None = {}
+        #: the record of the map as it is; none after a change that was not saved yet
         self._packed: bytes = b""
         #: own time of the newest event that was ever put in (for eviction)
         self.newest_at = 0
@@ -51,6 +52,7 @@ class Entity:
             if event is held:
                 return False
         tellings[event.id] = event
+        self._packed = b""
         if event.time > self.newest_at:
             self.newest_at = event.time
         return True
@@ -73,7 +75,7 @@ class Entity:
     def snapshot(self) -> bytes:
         """The bytes of the entity's record in the changelog; equal maps give equal bytes."""
         tellings = self._tellings
-        if tellings is not None:
+        if tellings is not None and not self._packed:
             ordered = (
                 [tellings[key] for key in sorted(tellings)] if len(tellings) > 1 else list(tellings.values())
             )

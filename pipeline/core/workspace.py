@@ -134,6 +134,17 @@ class Workspace:
     def derive(self) -> Rows:
         """The rows of everything that events, or the passing of time, made dirty."""
         rows = Rows()
+        self._correct(rows)
+        write_delivery(self.delivery, rows)
+        write_building(self.building, self.delivery, rows)
+        self._write_incidents(rows)
+        self._settle()
+        if self.clock.now - self.clock.evicted_at > self.parameters.horizon // 8:
+            self._evict()
+        return rows
+
+    def _correct(self, rows: Rows) -> None:
+        """Bring everything that is known in line with what is dirty."""
         building, delivery, investigation = self.building, self.delivery, self.investigation
         investigation.around.now = self.clock.now
         dirty = self._dirty
@@ -155,15 +166,13 @@ class Workspace:
         for key, entity in dirty["incident"].items():
             investigation.register.correct_incident(key, entity)
         investigation.update(self.references.touched)
-        write_delivery(delivery, rows)
-        write_building(building, delivery, rows)
-        self._write_incidents(rows)
-        self._changelog.note(dirty)
-        for entities in dirty.values():
+
+    def _settle(self) -> None:
+        """What was dirty is derived, and has to be saved."""
+        self.investigation.agenda.settle(self.clock.now)
+        self._changelog.note(self._dirty)
+        for entities in self._dirty.values():
             entities.clear()
-        if self.clock.now - self.clock.evicted_at > self.parameters.horizon // 8:
-            self._evict()
-        return rows
 
     def _derive_services(self, rows: Rows) -> None:
         known = set(self.catalogue.declared)
@@ -203,7 +212,6 @@ class Workspace:
             write_incident(judgement, now, self.building, self.parameters, rows)
         for judgement in investigation.ripened():
             rows.write(incident_fact(judgement, now, self.parameters))
-        investigation.agenda.settle(now)
 
     # -- snapshot and restore -------------------------------------------------------------------
 
@@ -217,17 +225,21 @@ class Workspace:
 
     @classmethod
     def restore(cls, parameters: Parameters, records: Iterable[Record]) -> Workspace:
-        """The workspace that wrote these records; what it derives first are rows already written."""
+        """The workspace that wrote these records. Rows that would be those already written are not made."""
         workspace = cls(parameters)
         workspace.clock = workspace._changelog.read(records)
         for family, entities in workspace.entities.items():
             workspace._dirty[family].update(entities)
-        evicted_at = workspace.clock.evicted_at
-        workspace.clock.evicted_at = workspace.clock.now
-        workspace.investigation.tally.complete_from = evicted_at - parameters.retention
-        workspace.derive()
-        workspace.clock.evicted_at = evicted_at
-        workspace.delivery.freeze(evicted_at - parameters.retention)
+        forgotten_before = workspace.clock.evicted_at - parameters.retention
+        workspace.investigation.tally.complete_from = forgotten_before
+        unread = Rows()
+        workspace._correct(unread)
+        # deployments and incidents remember their rows, to tell later what is to be deleted; others don't
+        write_delivery(workspace.delivery, unread)
+        workspace._write_incidents(unread)
+        workspace.building.clear_stale()
+        workspace._settle()
+        workspace.delivery.freeze(forgotten_before)
         workspace._changelog.rest()
         return workspace
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.core.facts import TABLES
-
 RECEIVED = "received"
 EVENTS = "events"
 STATE = "state"
@@ -29,8 +27,6 @@ PARTITION = 0
 
 #: topics that have one partition in a cluster, too: little is in them, and all of it belongs together
 UNDIVIDED = frozenset({DEAD_LETTERS, PERSONS, TRUTHS})
-#: what a cluster has: the rows, too, for sinks and for everybody else
-CLUSTER_TOPICS = TOPICS | {PARKED: True} | {f"facts.{table}": True for table in TABLES}
 
 
 def fact_topic(table: str) -> str:

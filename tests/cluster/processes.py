@@ -13,19 +13,19 @@ from typing import Any, Self
 
 import pytest
 
+from pipeline import reached
 from pipeline.codec import Codec
 from pipeline.core.events import RECORDS, Event
-from pipeline.core.facts import TABLES
 from pipeline.log.kafka import KafkaLog, KafkaSettings
 from pipeline.log.partitioning import partition_of
 from pipeline.log.protocol import NewRecord
-from pipeline.log.topics import DEAD_LETTERS, EVENTS, RECEIVED, fact_topic
+from pipeline.log.topics import EVENTS
 from pipeline.store import Store
 from tests.kafka.servers import free_ports
 from tests.live.process import ROOT, command, environment
 from tests.live.test_store_gone import store
 
-STEPS = ("normalize", "correlate", "sink")
+STEPS = reached.STEPS
 #: large enough for Java, Kafka and several Python processes on two cores
 DONE_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
@@ -132,20 +132,19 @@ class Cluster:
 
     def wait_until_done(self, seconds: float = DONE_SECONDS_MAX) -> None:
         """Until everything that is on the log is in the tables."""
-        topics = (EVENTS, *(fact_topic(table) for table in TABLES))
+        followed = [
+            place for step in reached.STEPS for number in range(self.partitions)
+            for place in reached.places(step, number)
+        ]  # fmt: skip
         with closing(KafkaLog(self.settings)) as log:
-            follow = [("normalize", RECEIVED), ("correlate", EVENTS), *(("sink", topic) for topic in topics)]
-            places = [
-                (group, topic, number) for group, topic in follow for number in range(self.partitions)
-            ] + [("sink", DEAD_LETTERS, 0)]
 
             def behind() -> list[str]:
                 for _, process in self.running:
                     assert process.poll() in (None, -signal.SIGKILL), self.said()
                 return [
-                    f"{group} in {topic}/{number}: {reached} of {end}"
-                    for group, topic, number in places
-                    if (reached := log.committed(group, topic, number)) < (end := log.end(topic, number))
+                    f"{place}: {came} of {end}"
+                    for place in followed
+                    if (came := reached.reached(log, place)) < (end := log.end(place.topic, place.partition))
                 ]
 
             # twice: what was done last may have left something for the next step

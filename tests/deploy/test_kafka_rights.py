@@ -21,11 +21,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it names no
     ResourceType,
 )
 
+from pipeline.log.cluster_topics import CLUSTER_TOPICS
 from pipeline.log.kafka.configuration import KafkaSettings
 from pipeline.log.kafka.log import KafkaLog
 from pipeline.log.kafka.membership import Membership
 from pipeline.log.protocol import LogUnavailable, NewRecord
-from pipeline.log.topics import CLUSTER_TOPICS
 from tests.deploy.composition import ROOT, filled, generated
 from tests.kafka.artifacts import demand, kafka_jars
 from tests.kafka.servers import START_SECONDS_MAX, Server, free_ports

@@ -13,9 +13,9 @@ from pipeline.codec import Codec
 from pipeline.codec.facts import FactCodec
 from pipeline.codec.schemas import FACTS
 from pipeline.correlate import Correlator
+from pipeline.log.cluster_topics import CLUSTER_TOPICS
 from pipeline.log.kafka import KafkaLog, KafkaSettings
 from pipeline.log.protocol import NewRecord
-from pipeline.log.topics import CLUSTER_TOPICS
 from pipeline.publish import Publisher
 from pipeline.registry import Registry, known, register
 from tests.kafka import servers

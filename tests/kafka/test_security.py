@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -18,46 +15,18 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourcePatternType,
     ResourceType,
 )
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from pipeline.log.kafka import KafkaLog, KafkaSettings
 from pipeline.log.protocol import LogUnavailable
+from tests.certificates import certificate
 from tests.kafka import servers
 from tests.log.contract import new, values
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 SHORT_SECONDS = 5.0
-VALID_DAYS = 2
 ADMIN, WORKER = "admin-of-these-tests", "worker-of-these-tests"
 PREFIX = "ours."
-
-
-def certificate(directory: Path) -> tuple[Path, Path]:
-    """A certificate of loopback that vouches for itself, and the same with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker of these tests")])
-    now = datetime.datetime.now(datetime.UTC)
-    found = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=VALID_DAYS))
-        .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    public = found.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (directory / "ca.pem").write_bytes(public)
-    (directory / "broker.pem").write_bytes(private + public)
-    return directory / "ca.pem", directory / "broker.pem"
 
 
 @pytest.fixture(scope="module")

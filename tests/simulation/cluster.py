@@ -6,9 +6,10 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
+from pipeline.log.cluster_topics import CLUSTER_TOPICS
 from pipeline.log.partitioning import partition_of
 from pipeline.log.protocol import LogUnavailable
-from pipeline.log.topics import CLUSTER_TOPICS, EVENTS, RECEIVED, UNDIVIDED
+from pipeline.log.topics import EVENTS, RECEIVED, UNDIVIDED
 from pipeline.normalize import GROUP as NORMALIZE
 from pipeline.sink import GROUP as SINK
 from pipeline.state import GROUP as CORRELATE

@@ -18,7 +18,8 @@ import pipeline.worker
 from pipeline.core.changelog import CLOCK, Clock
 from pipeline.core.facts import TABLES
 from pipeline.correlate import Correlator
-from pipeline.log.topics import CLUSTER_TOPICS, EVENTS, RECEIVED, STATE, UNUSED, fact_topic
+from pipeline.log.cluster_topics import CLUSTER_TOPICS
+from pipeline.log.topics import EVENTS, RECEIVED, STATE, UNUSED, fact_topic
 from pipeline.sink import Sink
 from tests.simulation import steps
 from tests.simulation.cluster import Cluster, Machine

@@ -10,8 +10,9 @@ import pytest
 import pipeline.worker
 from pipeline.codec import Codec
 from pipeline.core import events as e
+from pipeline.log.cluster_topics import CLUSTER_TOPICS
 from pipeline.log.protocol import LogFenced, LogUncertain, NewRecord
-from pipeline.log.topics import CLUSTER_TOPICS, EVENTS, RECEIVED, UNUSED, fact_topic
+from pipeline.log.topics import EVENTS, RECEIVED, UNUSED, fact_topic
 from pipeline.worker import Step, Worker
 from tests import worlds as w
 from tests.simulation import steps

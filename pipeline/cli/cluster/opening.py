@@ -51,11 +51,12 @@ def kafka_of(settings: Settings) -> KafkaSettings:
 @contextmanager
 def opened_cluster(settings: Settings) -> Iterator[KafkaLog]:
     """The log on Kafka, with its topics there; raises ``Problem`` when they are not."""
+    from pipeline.log.cluster_topics import CLUSTER_TOPICS
     from pipeline.log.kafka import KafkaLog
-    from pipeline.log.topics import CLUSTER_TOPICS
 
     with closing(KafkaLog(kafka_of(settings))) as log:
-        missing = [topic for topic in CLUSTER_TOPICS if log.topics.described(topic) is None]
+        present = log.topics.present()
+        missing = [topic for topic in CLUSTER_TOPICS if topic not in present]
         if missing:
             raise Problem(
                 f"topics are missing in the cluster: {', '.join(missing)}",
@@ -128,11 +129,11 @@ def opened_codecs(settings: Settings) -> Iterator[Codecs]:
 
 
 @contextmanager
-def opened_server(settings: Settings, *, migrating: bool = False) -> Iterator[Store]:
+def opened_server(settings: Settings, *, migrating: bool = False, waiting: bool = False) -> Iterator[Store]:
     """The store of a cluster: a server, since several processes write it.
 
-    Nothing is made there but by ``migrating``: a user who can read and insert is enough. A server that does
-    not answer yet, or has no tables yet, is waited for.
+    Nothing is made there but by ``migrating``: a user who can read and insert is enough. By ``waiting``, a
+    server that does not answer yet, or has no tables yet, is waited for, now and later on.
     """
     from pipeline.store import AT_ONCE, PATIENT, Store, StoreUnavailable
 
@@ -151,10 +152,10 @@ def opened_server(settings: Settings, *, migrating: bool = False) -> Iterator[St
                 settings.database,
                 settings.store_cluster,
                 create=migrating,
-                patience=AT_ONCE if migrating else PATIENT,
+                patience=PATIENT if waiting else AT_ONCE,
             )
         except StoreUnavailable:
-            if migrating or time.monotonic() > until:
+            if not waiting or time.monotonic() > until:
                 raise
             return None
 

@@ -98,7 +98,7 @@ def _served(
     from pipeline.receive.application import application
     from pipeline.receive.serving import CannotListen, Server
 
-    store_of = nullcontext[Store | None](None) if settings.embedded else opened_server(settings)
+    store_of = nullcontext[Store | None](None) if settings.embedded else opened_server(settings, waiting=True)
     with store_of as store:
         appender = Appender(log, waiting_max=receiver.limits.waiting_max, partitions=log.partitions(RECEIVED))
         judge = None

@@ -83,7 +83,7 @@ def correlate(invocation: Invocation, listen_health: str | None) -> None:
     from pipeline.assigned import Correlating
     from pipeline.cli.cluster.opening import opened_cluster, opened_codecs
     from pipeline.cli.cluster.working import work
-    from pipeline.cli.wiring import parameters
+    from pipeline.cli.modelling import parameters
     from pipeline.correlate import Correlator
     from pipeline.letter_limit import LetterLimit
     from pipeline.log.topics import EVENTS
@@ -131,7 +131,7 @@ def sink(invocation: Invocation, listen_health: str | None) -> None:
     settings = invocation.settings
     with (
         opened_cluster(settings) as log,
-        opened_server(settings) as store,
+        opened_server(settings, waiting=True) as store,
         opened_codecs(settings) as codecs,
     ):
 

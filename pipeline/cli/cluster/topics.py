@@ -78,8 +78,9 @@ def check(invocation: Invocation, format_: str) -> None:
 
 def wanted_topics(settings: Settings) -> dict[str, TopicSettings]:
     """What each topic of the cluster is to be like."""
+    from pipeline.log.cluster_topics import CLUSTER_TOPICS
     from pipeline.log.kafka.topics import FOREVER, TopicSettings
-    from pipeline.log.topics import CLUSTER_TOPICS, RECEIVED, UNDIVIDED
+    from pipeline.log.topics import RECEIVED, UNDIVIDED
 
     retention = {RECEIVED: settings.received_days * DAY_MILLISECONDS}
     return {

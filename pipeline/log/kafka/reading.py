@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from itertools import accumulate
 from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
+from pipeline.collector import collector_held_off
 from pipeline.log.kafka import clients
 from pipeline.log.kafka.bounds import Bounds, Place
 from pipeline.log.kafka.configuration import KafkaSettings
@@ -130,7 +130,7 @@ class Reader:
     def _fetch(self, count: int, seconds: float) -> bool:
         """Take over what librdkafka has; true when there were records."""
         # a loop over the messages, and a collector that looks at each again, would cost more than fetching
-        with nullcontext() if seconds else uncollected():
+        with nullcontext() if seconds else collector_held_off():
             messages = self._consumer.consume(count, seconds)
             if any(map(Message.error, messages)):
                 messages = list(self._records_among(messages))
@@ -152,18 +152,6 @@ class Reader:
                 self._lost = True
             else:
                 raise KafkaException(error)
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Many objects are made that refer to nothing: no search for cycles among them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class Readers:
