@@ -24,11 +24,13 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 PIECES = 6
 
 
-def pieces(told: Mapping[str, Sequence[Event]]) -> Iterator[list[tuple[str, Sequence[Event]]]]:
+def pieces(
+    told: Mapping[str, Sequence[Event]], count: int = PIECES
+) -> Iterator[list[tuple[str, Sequence[Event]]]]:
     """The events of all workspaces, in pieces in their order."""
-    for number in range(PIECES):
+    for number in range(count):
         yield [
-            (name, events[len(events) * number // PIECES : len(events) * (number + 1) // PIECES])
+            (name, events[len(events) * number // count : len(events) * (number + 1) // count])
             for name, events in told.items()
         ]
 
@@ -39,19 +41,19 @@ def restart_killed(made: Cluster) -> None:
             made.start(step)
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kills", [PIECES, pytest.param(100, marks=pytest.mark.nightly)])
 def test_steps_are_killed_at_random_moments(
     tmp_path: Path,
     bootstrap: str,
     workspaces: Mapping[str, Sequence[Event]],
     undisturbed: dict[str, Any],
-    seed: int,
+    kills: int,
 ) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(kills)
     killed = 0
     with cluster(tmp_path, bootstrap, 2) as made:
         made.start_steps()
-        for piece in pieces(workspaces):
+        for piece in pieces(workspaces, kills):
             for workspace, events in piece:
                 made.append(workspace, events)
             time.sleep(3 * chance.random())
@@ -62,7 +64,7 @@ def test_steps_are_killed_at_random_moments(
                 killed += 1
             restart_killed(made)
         made.wait_until_done()
-        assert killed == PIECES
+        assert killed == kills
         assert made.held(list(workspaces)) == undisturbed
         made.stop()
 
