@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import base64
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -110,6 +111,13 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(STOP_SECONDS_MAX)
+        self._process = None
+
+    def fill_disk(self) -> None:
+        """No file may grow any more, as on a full disk; returns when the process has given up."""
+        assert self._process is not None
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (1, 1))
+        self._process.wait(START_SECONDS_MAX)
         self._process = None
 
     @contextmanager

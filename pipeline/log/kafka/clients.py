@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import cast
 
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from pipeline.log.kafka.configuration import Configuration, KafkaSettings
@@ -22,9 +22,18 @@ class _Lines(logging.LoggerAdapter[logging.Logger]):
 _LINES = _Lines(logging.getLogger(__name__), {})
 
 
-def reader(settings: KafkaSettings, group: str = "reader", more: Configuration | None = None) -> Consumer:
-    """A client that reads, or asks where a partition begins and ends."""
-    return Consumer(settings.consumer(group) | (more or {}), logger=_LINES)
+def reader(
+    settings: KafkaSettings,
+    group: str = "reader",
+    more: Configuration | None = None,
+    on_commit: Callable[[KafkaError | None, list[TopicPartition]], None] | None = None,
+) -> Consumer:
+    """A client that reads, asks where a partition begins and ends, or sets offsets of its group."""
+    told = settings.consumer(group) | (more or {})
+    if on_commit is not None:
+        # the declared type of its settings leaves out the callbacks
+        told = cast("Configuration", {**told, "on_commit": on_commit})
+    return Consumer(told, logger=_LINES)
 
 
 def writer(settings: KafkaSettings, transactional_id: str) -> Producer:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import threading
 import time
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.log.kafka import clients
 from pipeline.log.kafka.bounds import Place
 from pipeline.log.kafka.configuration import KafkaSettings
-from pipeline.log.kafka.failures import patiently, timed_out, translated
+from pipeline.log.kafka.failures import is_passing, patiently, timed_out, translated
 from pipeline.log.kafka.transactions import GroupMetadata
 
-#: one try to move a group; the next one is made by a new client
-MOVE_SECONDS_MAX = 5.0
 MOVE_PAUSE_SECONDS = 0.2
+MOVED_POLL_SECONDS = 0.002
 
 
 class Groups:
@@ -27,7 +25,7 @@ class Groups:
         self._lock = threading.Lock()
         self._clients: dict[str, Consumer] = {}
         self._moving = threading.Lock()
-        self._admin: AdminClient | None = None
+        self._movers: dict[str, _Mover] = {}
 
     def committed(self, group: str, place: Place) -> int:
         """The offset from which a group goes on, once no transaction is about to move it; 0 at first."""
@@ -54,28 +52,17 @@ class Groups:
     def move(self, group: str, place: Place, offset: int) -> None:
         """Set the offset from which a group goes on, outside of a transaction. Raises ``LogUnavailable``."""
         moved = TopicPartition(self._settings.topic(place.topic), place.partition, offset)
-        asked = ConsumerGroupTopicPartitions(self._settings.prefix + group, [moved])
         until = time.monotonic() + self._settings.timeout_seconds
         with translated(self._settings, f"move group {group!r} in {place}"), self._moving:
-            while (found := self._moved(asked)) is None:
+            mover = self._movers.get(group)
+            if mover is None:
+                mover = self._movers[group] = _Mover(self._settings, group)
+            while (error := mover.move(moved, until)) is not None:
+                if not is_passing(error):
+                    raise KafkaException(error)
                 if time.monotonic() > until:
                     raise timed_out("move a group")
                 time.sleep(MOVE_PAUSE_SECONDS)
-            if found.error is not None:
-                raise KafkaException(found.error)
-
-    def _moved(self, asked: ConsumerGroupTopicPartitions) -> TopicPartition | None:
-        """One try; nothing when it is to be made again."""
-        admin = self._admin or clients.admin(self._settings)
-        # one that asked while the brokers were away may wait for its answer for ever
-        self._admin = None
-        try:
-            (answer,) = admin.alter_consumer_group_offsets([asked], request_timeout=MOVE_SECONDS_MAX).values()
-            told: list[TopicPartition] = answer.result(MOVE_SECONDS_MAX).topic_partitions
-        except (TimeoutError, KafkaException):
-            return None
-        self._admin = admin
-        return told[0]
 
     def metadata(self, group: str) -> GroupMetadata:
         """What a transaction has to show to move the group."""
@@ -86,9 +73,51 @@ class Groups:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+        with self._moving:
+            for mover in self._movers.values():
+                mover.close()
+            self._movers.clear()
 
     def _client(self, group: str) -> Consumer:
         with self._lock:
             if group not in self._clients:
                 self._clients[group] = clients.reader(self._settings, group)
             return self._clients[group]
+
+
+class _Mover:
+    """A client that sets offsets of a group it is no member of; not safe to use from several threads.
+
+    Not an ``AdminClient``: where a coordinator goes away meanwhile, an assertion of librdkafka (its issue
+    4605) ends the process.
+    """
+
+    def __init__(self, settings: KafkaSettings, group: str) -> None:
+        self._asked = 0
+        #: the answers, in the order in which was asked
+        self._told: list[KafkaError | None] = []
+        self._client = clients.reader(settings, group, on_commit=self._answered)
+
+    def move(self, moved: TopicPartition, until: float) -> KafkaError | None:
+        """Why the offset could not be set; nothing when it is. Waits for the answer, at most ``until``."""
+        self._client.commit(offsets=[moved], asynchronous=True)
+        self._asked += 1
+        # what was asked before, and not waited for any longer, is answered before
+        while len(self._told) < self._asked:
+            if time.monotonic() > until:
+                raise timed_out("move a group")
+            self._client.poll(MOVED_POLL_SECONDS)
+        error = self._told[-1]
+        self._asked = 0
+        self._told.clear()
+        return error
+
+    def close(self) -> None:
+        if self._asked == 0:
+            self._client.close()
+        else:
+            # waits for answers until it gives up, most of a minute
+            threading.Thread(target=self._client.close, name="aftermerge-offsets", daemon=True).start()
+
+    def _answered(self, error: KafkaError | None, moved: list[TopicPartition]) -> None:
+        self._told.append(error or next((each.error for each in moved if each.error is not None), None))
