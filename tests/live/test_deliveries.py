@@ -163,9 +163,10 @@ def test_what_can_not_be_read_is_kept_with_its_reason(running: Up) -> None:
     for body in wrong:
         assert running.github("pull_request", body).status == 202
     settled(running)
-    letters = running.rows(
-        "SELECT offset, reason, length(bytes) FROM dead_letters FINAL WHERE MINE ORDER BY offset"
-    )
+    asked = "SELECT offset, reason, length(bytes) FROM dead_letters FINAL WHERE MINE ORDER BY offset"
+    # they are copied after the rows of the same turn
+    eventually(lambda: len(running.rows(asked)) >= len(wrong), "letters are missing")
+    letters = running.rows(asked)
     assert len(letters) == len({offset for offset, _, _ in letters}) == len(wrong)
     assert all(reason and "failed" not in reason for _, reason, _ in letters)
     # what may name persons stays with the delivery alone, which expires
