@@ -29,7 +29,7 @@ from tests.live.test_store_gone import store
 
 STEPS = reached.STEPS
 #: large enough for Java, Kafka and several Python processes on two cores
-DONE_SECONDS_MAX = 120
+DONE_SECONDS_MAX = 240
 STOP_SECONDS_MAX = 60
 POLL_SECONDS = 0.2
 HORIZON_DAYS = 3_650

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.cli.exits import Exit
 from pipeline.core.events import Event
-from tests.cluster.processes import STOP_SECONDS_MAX, Cluster, cluster
+from tests.cluster.processes import DONE_SECONDS_MAX, STOP_SECONDS_MAX, Cluster, cluster
 from tests.cluster.test_faults import pieces
 from tests.kafka.servers import Brokers, Registry, brokers
 from tests.live.process import eventually
@@ -86,7 +86,9 @@ def test_the_registry_does_not_answer(
             tell(made, second)
             made.wait_until_done()
             late = made.start("sink")
-            eventually(lambda: "trying again" in made.said(), "nobody says what is waited for")
+            eventually(
+                lambda: "trying again" in made.said(), "nobody says what is waited for", DONE_SECONDS_MAX
+            )
             assert late.poll() is None
         for piece in rest:
             tell(made, piece)
@@ -110,6 +112,8 @@ def test_a_damaged_changelog_stops_the_step_and_no_row_is_wrong(
             broken = made.start("correlate")
             assert broken.wait(STOP_SECONDS_MAX) == Exit.UNAVAILABLE, made.said()
             assert "the broker's copy is damaged, restore it from another replica" in made.said()
+        # both have ended as they should
+        made.running = [(name, process) for name, process in made.running if process.poll() is None]
         made.start("correlate")
         for piece in rest:
             tell(made, piece)

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.core.events import Event
 from pipeline.log.kafka.membership import SESSION_SECONDS
-from tests.cluster.processes import STEPS, Cluster, cluster
+from tests.cluster.processes import DONE_SECONDS_MAX, STEPS, Cluster, cluster
 from tests.kafka import servers
 from tests.live.process import eventually
 from tests.live.test_store_gone import store
@@ -88,7 +88,7 @@ def test_a_frozen_worker_that_wakes_overwrites_nothing(
             for workspace, events in piece:
                 made.append(workspace, events)
         # beyond the session: the other one has the partitions
-        made.wait_until_done(SESSION_SECONDS + 120)
+        made.wait_until_done(SESSION_SECONDS + DONE_SECONDS_MAX)
         frozen.send_signal(signal.SIGCONT)
         time.sleep(3)
         assert frozen.poll() is None
@@ -131,7 +131,9 @@ def test_the_store_is_gone_for_a_while(
             for workspace, events in piece:
                 made.append(workspace, events)
         (sink,) = made.of("sink")
-        eventually(lambda: "trying again" in made.said(), "the sink does not say what it waits for")
+        eventually(
+            lambda: "trying again" in made.said(), "the sink does not say what it waits for", DONE_SECONDS_MAX
+        )
         assert sink.poll() is None
         with store(tmp_path / "server", port):
             made.wait_until_done()
