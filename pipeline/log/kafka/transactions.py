@@ -25,7 +25,7 @@ ABORT_SECONDS_MAX = 5.0
 OVERDUE_SECONDS_MAX = 2.0
 #: no call that ends a transaction gets less. librdkafka forgets which of them it resumes when one is over
 #: before its own thread has taken it up, and ends the process when the broker's answer arrives
-ENDING_SECONDS_MIN = 1.0
+ENDING_SECONDS_MIN = 3.0
 QUEUE_FULL_POLL_SECONDS = 0.05
 TRIES_MAX = 3
 _FORGOTTEN = frozenset(
