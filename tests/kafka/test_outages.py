@@ -206,10 +206,11 @@ def test_one_of_three_brokers_is_killed(three: Brokers) -> None:
 
 def test_a_partition_without_a_leader_is_asked_for_again(three: Brokers) -> None:
     # the client would keep for minutes that it had none
-    with closing(KafkaLog(settings_for(three.bootstrap, seconds=10))) as log:
+    with closing(KafkaLog(settings_for(three.bootstrap, seconds=20))) as log:
         log.create_topic("events", partitions=COPIES)
         for partition in range(COPIES):
             log.append("events", partition, new(b"a"))
+        assert [log.end("events", partition) for partition in range(COPIES)] == [1] * COPIES
         name, client = log.settings.topic("events"), log._bounds._asking
         three.nodes[1].kill()
         until = time.monotonic() + HANGS_SECONDS
