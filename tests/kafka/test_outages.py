@@ -10,11 +10,11 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from pipeline.log.kafka import KafkaLog
 from pipeline.log.kafka.bounds import Place
-from pipeline.log.kafka.transactions import ENDING_SECONDS_MIN, Batch, Writer
+from pipeline.log.kafka.transactions import ENDING_SECONDS_MIN, Batch, Writer, _Open
 from pipeline.log.protocol import LogCorrupt, LogFenced, LogUnavailable, LogUncertain, NewRecord
 from tests.kafka import servers
 from tests.kafka.conftest import SHORT_SECONDS, settings_for
@@ -167,6 +167,44 @@ def test_a_commit_is_never_asked_about_in_haste(log: KafkaLog) -> None:
             writer._until_deadline(commit)
     writer.close()
     assert given == [ENDING_SECONDS_MIN, pytest.approx(patience, abs=0.1)]
+
+
+class Unending:
+    """A producer whose transaction the broker has never seen, so that it refuses to end it, for ever."""
+
+    def __init__(self, real: Producer) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def abort_transaction(self, seconds: float) -> None:
+        raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "invalid state", fatal=True))
+
+
+def unending(writer: Writer | None) -> Writer:
+    """The same writer after an outage in which its transaction did not get as far as the broker."""
+    assert writer is not None
+    writer._producer = Unending(writer._producer)  # type: ignore[assignment]
+    writer._open = _Open.ABORT
+    return writer
+
+
+def test_a_transaction_that_the_broker_has_never_seen(log: KafkaLog) -> None:
+    prepared(log)
+    given_up = unending(log._appender)
+    log.append("events", 0, new(b"c"))
+    assert values(log, "events") == [b"a", b"b", b"c"]
+    assert given_up.lost is not None
+    claim = log._claim("correlate", Place("events", 0))
+    given_up = unending(claim.writer)
+    assert log.committed("correlate", "events", 0) == 1
+    # whether somebody has taken over is not known: it has to be claimed
+    with pytest.raises(LogUnavailable, match="claim the partition again"):
+        log.commit("correlate", "events", 0, 2)
+    assert log.claim("correlate", "events", 0) == 1
+    log.commit("correlate", "events", 0, 2)
+    assert log.committed("correlate", "events", 0) == 2
 
 
 @pytest.fixture(scope="module")

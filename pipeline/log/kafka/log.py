@@ -44,6 +44,18 @@ class _Claim:
                 self.writer = None
 
 
+def _settled(writer: Writer) -> bool:
+    """Whether a writer can go on, with nothing left in doubt; raises what may be over at the next call."""
+    if writer.lost is None:
+        try:
+            writer.settle()
+        except (LogFenced, LogUnavailable):
+            # a broker that has never seen the transaction refuses its end for ever
+            if writer.lost is None:
+                raise
+    return writer.lost is None
+
+
 class KafkaLog:
     """Topics of one cluster; safe to use from several threads, and not after a fork.
 
@@ -109,13 +121,7 @@ class KafkaLog:
         if not records:
             return self._bounds.end(place)
         with self._append_lock:
-            if self._appender is not None and self._appender.lost is not None:
-                # its name is this log's own, so nobody has taken over: the broker gave it up in an outage
-                self._appender.close()
-                self._appender = None
-            if self._appender is None:
-                self._appender = Writer(self.settings, self._append_name, "append", self._bounds.wrote)
-            (first,) = self._appender.write([batch])
+            (first,) = self._usable_appender().write([batch])
         return first
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
@@ -191,8 +197,8 @@ class KafkaLog:
             claim = self._claims.get((group, place))
         if claim is not None:
             with claim.lock:
-                if claim.writer is not None and claim.writer.lost is None:
-                    claim.writer.settle()
+                if claim.writer is not None:
+                    _settled(claim.writer)
         return self._groups.committed(group, place)
 
     def commit(
@@ -241,6 +247,15 @@ class KafkaLog:
         self._bounds.close()
 
     # how
+
+    def _usable_appender(self) -> Writer:
+        if self._appender is not None and not _settled(self._appender):
+            # its name is this log's own, so nobody has taken over: the broker gave it up in an outage
+            self._appender.close()
+            self._appender = None
+        if self._appender is None:
+            self._appender = Writer(self.settings, self._append_name, "append", self._bounds.wrote)
+        return self._appender
 
     def _is_claimed(self, group: str, place: Place) -> bool:
         with self._claims_lock:
