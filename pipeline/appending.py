@@ -18,7 +18,7 @@ from pipeline.codec import Codec
 from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
 from pipeline.core.parameters import HOUR
 from pipeline.dead_letters import DeadLetter, bury, settle, unsettled
-from pipeline.log.partitioning import partition_of
+from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log, NewRecord
 from pipeline.log.topics import EVENTS
 
@@ -67,7 +67,7 @@ def append_events(
     an hour after it is refused. Raises ``LogUnavailable`` when the log can't take any more.
     """
     known = known_values(log, workspace)
-    partition = partition_of(workspace, log.partitions(EVENTS))
+    partition = partition_in(log, workspace)
     key = workspace.encode()
     appended = unchanged = 0
     letters: list[DeadLetter] = []
@@ -156,7 +156,7 @@ def known_values(log: Log, workspace: str) -> Digests:
     """Digests of every value of the workspace in the log, sorted: 16 bytes an event."""
     found = bytearray()
     key, offset = workspace.encode(), 0
-    partition = partition_of(workspace, log.partitions(EVENTS))
+    partition = partition_in(log, workspace)
     while records := log.read(EVENTS, partition, offset, READ_RECORDS_MAX):
         found += b"".join(_digests(record.value for record in records if record.key == key))
         offset = records[-1].offset + 1

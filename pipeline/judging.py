@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pipeline.appending import refusal
 from pipeline.codec import Codec
 from pipeline.core.events import InvalidEvent, VerdictGiven
-from pipeline.log.partitioning import partition_of
+from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log, NewRecord
 from pipeline.log.topics import EVENTS
 from pipeline.persons import KnownPersons
@@ -147,7 +147,7 @@ def keep(
     except InvalidEvent as error:
         raise WrongWord(str(error)) from None
     persons.keep()
-    partition = partition_of(workspace, log.partitions(EVENTS))
+    partition = partition_in(log, workspace)
     log.append(EVENTS, partition, [NewRecord(workspace.encode(), value) for value in values])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.codec import Codec
 from pipeline.core.parameters import MODEL_VERSION, Parameters
-from pipeline.log.partitioning import partition_of
+from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS
 from pipeline.poison import unfoldable
@@ -36,7 +36,7 @@ def rehearse(
 
     State, log and live rows stay as they are. Raises ``LogUnavailable`` or ``StoreUnavailable``.
     """
-    partition = partition_of(workspace, log.partitions(EVENTS))
+    partition = partition_in(log, workspace)
     end = log.committed(GROUP, EVENTS, partition)
     source = Source(log, codec, workspace, end, unfoldable(log, partition), partition)
     epoch = Epoch(1, MODEL_VERSION, repr(parameters))

@@ -12,7 +12,7 @@ from pipeline.appending import refusal
 from pipeline.codec import Codec
 from pipeline.core.events import RECORDS, Event, InvalidEvent
 from pipeline.dead_letters import VALUE_BYTES_MAX, DeadLetter, of_line
-from pipeline.log.partitioning import partition_of
+from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log, Record
 from pipeline.log.topics import EVENTS, PARTITION, RECEIVED
 from pipeline.normalize import Normalizer
@@ -101,7 +101,7 @@ class Rereader:
         if reason := refusal(event, self._now()):
             again = msgspec.structs.replace(letter, reason=reason, failed_at=self._now())
             return Attempt(refused=[again])
-        return Attempt([event], partition=self._partition_of(letter))
+        return Attempt([event], partition=partition_in(self._log, letter.workspace))
 
     def _line(self, letter: DeadLetter) -> Attempt:
         """A line of a replayed file; one of a history means something beside its neighbours only."""
@@ -120,10 +120,7 @@ class Rereader:
             file = letter.place.rpartition(":")[0]
             again = of_line(letter.workspace, file, letter.number, str(error), line, self._now())
             return Attempt(refused=[again])
-        return Attempt([event], partition=self._partition_of(letter))
-
-    def _partition_of(self, letter: DeadLetter) -> int:
-        return partition_of(letter.workspace, self._log.partitions(EVENTS))
+        return Attempt([event], partition=partition_in(self._log, letter.workspace))
 
     def _record(self, letter: DeadLetter) -> Record | None:
         """The record that a letter is about; ``None`` when it is not kept any more."""

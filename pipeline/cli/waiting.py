@@ -49,6 +49,8 @@ class ClusterFollower:
     @property
     def partition(self) -> int:
         """That of the workspace."""
+        from pipeline.log.partitioning import partition_in
+
         return partition_in(self.log, self.workspace)
 
     def of(self, workspace: str) -> ClusterFollower:
@@ -201,6 +203,7 @@ class ClusterFollower:
 
 def cluster_follower(settings: Settings, log: KafkaLog, codecs: Codecs, workspace: str) -> ClusterFollower:
     """How far the processes of a cluster are now."""
+    from pipeline.log.partitioning import partition_in
     from pipeline.log.topics import DEAD_LETTERS, PARTITION, STATE
 
     partition = partition_in(log, workspace)
@@ -213,14 +216,6 @@ def cluster_follower(settings: Settings, log: KafkaLog, codecs: Codecs, workspac
         log.end(DEAD_LETTERS, PARTITION),
         log.end(STATE, partition),
     )
-
-
-def partition_in(log: Log, workspace: str) -> int:
-    """Where everything of a workspace is."""
-    from pipeline.log.partitioning import partition_of
-    from pipeline.log.topics import EVENTS
-
-    return partition_of(workspace, log.partitions(EVENTS))
 
 
 class _Stalled:

@@ -58,7 +58,7 @@ class Parts:
     @property
     def partition(self) -> int:
         """That of the workspace, in every topic with several."""
-        from pipeline.cli.waiting import partition_in
+        from pipeline.log.partitioning import partition_in
 
         return partition_in(self.log, self.workspace)
 
@@ -282,7 +282,7 @@ def rehearsed(parts: Parts, progress: ProgressCall) -> list[TableDifference]:
         parameters(settings),
         parts.workspace,
         settings.batch_rows,
-        settings.data if settings.data.is_dir() else None,
+        parts.scratch,
         progress,
     )
 

@@ -24,7 +24,7 @@ from pipeline.core.incident_rows import change_shares
 from pipeline.core.parameters import DAY, Parameters
 from pipeline.core.workspace import Workspace
 from pipeline.evaluate.scoring import Score, standing
-from pipeline.log.partitioning import partition_of
+from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS, PARTITION, TRUTHS
 from pipeline.rebuild import columns_of, events_of
@@ -72,7 +72,7 @@ def judge(
     """Fold a workspace's events once and judge each incident that has a known culprit."""
     truths, found = read_truths(log), Verdicts()
     workspace = Workspace(replace(parameters, model="intensity", hindsight=False))
-    partition = partition_of(name, log.partitions(EVENTS))
+    partition = partition_in(log, name)
     end, done = log.end(EVENTS, partition), 0
     with tempfile.TemporaryDirectory(prefix="aftermerge-evaluate-") as directory:
         ordered = by_own_time(events_of(log, codec, name, end, partition), Path(directory))

@@ -32,7 +32,7 @@ from pipeline.explain.known import (
     ends_tag,
     ends_with,
 )
-from pipeline.log.partitioning import partition_of
+from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS
 from pipeline.rebuild import columns_of, events_of
@@ -72,7 +72,7 @@ class Then:
         since = start - parameters.retention - (LEARNING_WEEKS // 4) * WEEK
         workspace = Workspace(parameters)
         with tempfile.TemporaryDirectory(prefix="aftermerge-explain-") as directory:
-            partition = partition_of(name, log.partitions(EVENTS))
+            partition = partition_in(log, name)
             told = events_of(log, codec, name, log.end(EVENTS, partition), partition)
             known = received_by(told, moment, since)
             ordered = by_own_time(known, Path(directory))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pipeline.log.protocol import Log
+from pipeline.log.topics import EVENTS
+
 _SEED = 0x9747B28C
 _MULTIPLIER = 0x5BD1E995
 _MASK = 0xFFFFFFFF
@@ -17,6 +20,11 @@ def partition_of(workspace: str, partitions: int) -> int:
     if partitions < 1:
         raise ValueError(f"a topic has at least one partition, not {partitions}")
     return (murmur2(workspace.encode()) & _POSITIVE) % partitions
+
+
+def partition_in(log: Log, workspace: str) -> int:
+    """The partition of a workspace in every divided topic of a log: all have as many as ``events``."""
+    return partition_of(workspace, log.partitions(EVENTS))
 
 
 def murmur2(data: bytes) -> int:

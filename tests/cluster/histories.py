@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.world import delayed, organisation
@@ -20,6 +20,8 @@ REPEATED = 0.05
 SMALL = 6
 #: of the shipped history, enough for every table
 REAL_EVENTS = 8_000
+#: pieces in which the events come, with a fault between two of them
+PIECES = 6
 
 
 def workspaces() -> Mapping[str, Sequence[Event]]:
@@ -37,3 +39,14 @@ def workspaces() -> Mapping[str, Sequence[Event]]:
 def _shipped() -> list[Event]:
     told = sorted(parse_history(LinesFile(SHIPPED), HistoryOptions(), str), key=lambda event: event.time)
     return told[-REAL_EVENTS:]
+
+
+def pieces(
+    told: Mapping[str, Sequence[Event]], count: int = PIECES
+) -> Iterator[list[tuple[str, Sequence[Event]]]]:
+    """The events of all workspaces, in pieces in their order."""
+    for number in range(count):
+        yield [
+            (name, events[len(events) * number // count : len(events) * (number + 1) // count])
+            for name, events in told.items()
+        ]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from pipeline import reached
 from pipeline.codec import Codec
 from pipeline.core.events import RECORDS, Event
 from pipeline.log.kafka import KafkaLog, KafkaSettings
-from pipeline.log.partitioning import partition_of
+from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import LogUnavailable, NewRecord
 from pipeline.log.topics import EVENTS
 from pipeline.registry import Registry, RegistrySettings, known
@@ -146,8 +146,13 @@ class Cluster:
     def append(self, workspace: str, events: Sequence[Event]) -> None:
         """Put events of a workspace on the log, as `receive` and `normalize` would."""
         values = self.codec.encode(events)
-        partition = partition_of(workspace, self.log.partitions(EVENTS))
+        partition = partition_in(self.log, workspace)
         self.log.append(EVENTS, partition, [NewRecord(workspace.encode(), value) for value in values])
+
+    def tell(self, piece: Iterable[tuple[str, Sequence[Event]]]) -> None:
+        """Append a piece of the events of several workspaces."""
+        for workspace, events in piece:
+            self.append(workspace, events)
 
     def wait_until_done(self, seconds: float = DONE_SECONDS_MAX) -> None:
         """Until everything that is on the log is in the tables."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 
 from pipeline.cli.exits import Exit
 from pipeline.core.events import Event
-from tests.cluster.processes import DONE_SECONDS_MAX, STOP_SECONDS_MAX, Cluster, cluster
-from tests.cluster.test_faults import pieces
-from tests.kafka.servers import Brokers, Registry, brokers
+from tests.cluster.histories import pieces
+from tests.cluster.processes import DONE_SECONDS_MAX, STOP_SECONDS_MAX, cluster
+from tests.kafka.servers import Brokers, brokers, one_registry
 from tests.live.process import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -25,21 +24,16 @@ PARTITIONS = 2
 Told = Mapping[str, Sequence[Event]]
 
 
-def tell(made: Cluster, piece: Sequence[tuple[str, Sequence[Event]]]) -> None:
-    for workspace, events in piece:
-        made.append(workspace, events)
-
-
 def test_one_of_three_brokers_stays_away(
     tmp_path: Path, workspaces: Told, undisturbed: dict[str, Any]
 ) -> None:
     first, second, *rest = pieces(workspaces)
     with brokers(COPIES) as three, cluster(tmp_path, three.bootstrap, PARTITIONS, COPIES) as made:
         made.start_steps()
-        tell(made, first)
+        made.tell(first)
         three.nodes[1].kill()
         for piece in (second, *rest):
-            tell(made, piece)
+            made.tell(piece)
         made.wait_until_done()
         assert made.held(list(workspaces)) == undisturbed
         made.stop()
@@ -51,39 +45,28 @@ def test_the_disk_of_the_broker_is_full(
     first, second, *rest = pieces(workspaces)
     with brokers() as one, cluster(tmp_path, one.bootstrap, PARTITIONS) as made:
         made.start_steps()
-        tell(made, first)
-        tell(made, second)
+        made.tell(first)
+        made.tell(second)
         one.nodes[0].fill_disk()
         one.start()
         for piece in rest:
-            tell(made, piece)
+            made.tell(piece)
         made.wait_until_done()
         assert made.held(list(workspaces)) == undisturbed
         made.stop()
-
-
-@contextmanager
-def registry() -> Iterator[Registry]:
-    with tempfile.TemporaryDirectory(prefix="registry-", ignore_cleanup_errors=True) as directory:
-        found = Registry(Path(directory))
-        found.start()
-        try:
-            yield found
-        finally:
-            found.stop()
 
 
 def test_the_registry_does_not_answer(
     tmp_path: Path, bootstrap: str, workspaces: Told, undisturbed: dict[str, Any]
 ) -> None:
     first, second, *rest = pieces(workspaces)
-    with registry() as known, cluster(tmp_path, bootstrap, PARTITIONS, registry_url=known.url) as made:
+    with one_registry() as known, cluster(tmp_path, bootstrap, PARTITIONS, registry_url=known.url) as made:
         made.start_steps()
-        tell(made, first)
+        made.tell(first)
         made.wait_until_done()
         with known.server.frozen():
             # what is known is used; whoever begins now has to wait
-            tell(made, second)
+            made.tell(second)
             made.wait_until_done()
             late = made.start("sink")
             eventually(
@@ -91,7 +74,7 @@ def test_the_registry_does_not_answer(
             )
             assert late.poll() is None
         for piece in rest:
-            tell(made, piece)
+            made.tell(piece)
         made.wait_until_done()
         assert made.held(list(workspaces)) == undisturbed
         made.stop()
@@ -103,7 +86,7 @@ def test_a_damaged_changelog_stops_the_step_and_no_row_is_wrong(
     first, *rest = pieces(workspaces)
     with brokers() as one, cluster(tmp_path, one.bootstrap, 1) as made:
         made.start_steps()
-        tell(made, first)
+        made.tell(first)
         made.wait_until_done()
         (step,) = made.of("correlate")
         step.terminate()
@@ -116,7 +99,7 @@ def test_a_damaged_changelog_stops_the_step_and_no_row_is_wrong(
         made.running = [(name, process) for name, process in made.running if process.poll() is None]
         made.start("correlate")
         for piece in rest:
-            tell(made, piece)
+            made.tell(piece)
         made.wait_until_done()
         assert made.held(list(workspaces)) == undisturbed
         made.stop()

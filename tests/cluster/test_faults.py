@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +13,13 @@ import pytest
 
 from pipeline.core.events import Event
 from pipeline.log.kafka.membership import SESSION_SECONDS
+from tests.cluster.histories import PIECES, pieces
 from tests.cluster.processes import DONE_SECONDS_MAX, STEPS, Cluster, cluster
 from tests.kafka import servers
 from tests.live.process import eventually
 from tests.live.test_store_gone import store
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-
-#: pieces in which the events come, with a fault between two of them
-PIECES = 6
-
-
-def pieces(
-    told: Mapping[str, Sequence[Event]], count: int = PIECES
-) -> Iterator[list[tuple[str, Sequence[Event]]]]:
-    """The events of all workspaces, in pieces in their order."""
-    for number in range(count):
-        yield [
-            (name, events[len(events) * number // count : len(events) * (number + 1) // count])
-            for name, events in told.items()
-        ]
 
 
 def restart_killed(made: Cluster) -> None:
@@ -54,8 +41,7 @@ def test_steps_are_killed_at_random_moments(
     with cluster(tmp_path, bootstrap, 2) as made:
         made.start_steps()
         for piece in pieces(workspaces, kills):
-            for workspace, events in piece:
-                made.append(workspace, events)
+            made.tell(piece)
             time.sleep(3 * chance.random())
             step = chance.choice(STEPS[1:])
             for process in made.of(step):
@@ -75,18 +61,15 @@ def test_a_frozen_worker_that_wakes_overwrites_nothing(
     first, *rest = pieces(workspaces)
     with cluster(tmp_path, bootstrap, 2) as made:
         made.start_steps()
-        for workspace, events in first:
-            made.append(workspace, events)
+        made.tell(first)
         made.wait_until_done()
         (frozen,) = made.of("correlate")
         for piece in rest[:2]:
-            for workspace, events in piece:
-                made.append(workspace, events)
+            made.tell(piece)
         frozen.send_signal(signal.SIGSTOP)
         made.start("correlate")
         for piece in rest[2:]:
-            for workspace, events in piece:
-                made.append(workspace, events)
+            made.tell(piece)
         # beyond the session: the other one has the partitions
         made.wait_until_done(SESSION_SECONDS + DONE_SECONDS_MAX)
         frozen.send_signal(signal.SIGCONT)
@@ -102,8 +85,7 @@ def test_the_broker_is_killed_and_comes_back(
     with servers.brokers() as brokers, cluster(tmp_path, brokers.bootstrap, 2) as made:
         made.start_steps()
         for number, piece in enumerate(pieces(workspaces)):
-            for workspace, events in piece:
-                made.append(workspace, events)
+            made.tell(piece)
             if number in (1, 3):
                 brokers.nodes[0].kill()
                 time.sleep(2)
@@ -122,14 +104,11 @@ def test_the_store_is_gone_for_a_while(
         with store(tmp_path / "server", port):
             made.prepare()
             made.start_steps()
-            for workspace, events in told[0]:
-                made.append(workspace, events)
+            made.tell(told[0])
             made.wait_until_done()
-            for workspace, events in told[1]:
-                made.append(workspace, events)
+            made.tell(told[1])
         for piece in told[2:]:
-            for workspace, events in piece:
-                made.append(workspace, events)
+            made.tell(piece)
         (sink,) = made.of("sink")
         eventually(
             lambda: "trying again" in made.said(), "the sink does not say what it waits for", DONE_SECONDS_MAX

@@ -25,8 +25,7 @@ def test_a_cluster_has_the_rows_of_one_process(
 ) -> None:
     with cluster(tmp_path, bootstrap, partitions) as made:
         made.start_steps(workers)
-        for workspace, events in workspaces.items():
-            made.append(workspace, events)
+        made.tell(workspaces.items())
         made.wait_until_done()
         assert made.held(list(workspaces)) == undisturbed
         made.stop()

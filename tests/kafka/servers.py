@@ -302,12 +302,22 @@ def bootstrap() -> str:
     return address
 
 
+@contextmanager
+def one_registry() -> Iterator[Registry]:
+    """A registry of one's own, for tests that end or freeze it."""
+    with tempfile.TemporaryDirectory(prefix="registry-", ignore_cleanup_errors=True) as directory:
+        found = Registry(Path(directory))
+        found.start()
+        try:
+            yield found
+        finally:
+            found.stop()
+
+
 @cache
 def registry() -> str:
     """The address of the one registry that all tests of this run share; it ends with the process."""
-    directory = tempfile.TemporaryDirectory(prefix="registry-", ignore_cleanup_errors=True)
-    found = Registry(Path(directory.name))
-    found.start()
-    atexit.register(directory.cleanup)
-    atexit.register(found.stop)
-    return found.url
+    started = one_registry()
+    address = started.__enter__().url
+    atexit.register(started.__exit__, None, None, None)
+    return address

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.facts import TABLES
-from pipeline.log.protocol import READ_BYTES_MAX, Log, LogFenced, LogUnavailable, NewRecord
+from pipeline.log.protocol import LogFenced, LogUnavailable, NewRecord
 from pipeline.store import Store
 from tests.log.contract import LogContract, Opener, new, values
 from tests.simulation.memory_log import Brokers, Doubt, MemoryLog, Place
@@ -31,16 +31,6 @@ class TestMemoryLogWithMarkers(LogContract):
     def opener(self) -> Opener:
         brokers = Brokers(markers=1)
         return lambda: MemoryLog(brokers)
-
-    def test_a_read_ends_when_it_holds_enough_bytes(self, log: Log) -> None:
-        log.create_topic("received")
-        half = bytes(READ_BYTES_MAX // 2)
-        for number in range(3):
-            log.append("received", 0, new(half + b"%d" % number))
-        records = log.read("received", 0, 0, 1_000)
-        assert [record.value[-1:] for record in records] == [b"0", b"1"]
-        rest = values(log, "received", offset=records[-1].offset + 1)
-        assert [value[-1:] for value in rest] == [b"2"]
 
 
 def two_logs(brokers: Brokers) -> tuple[MemoryLog, MemoryLog]:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from pipeline.store import Store
 
 
+#: the steps may be started together with what they need
+STORE_WAIT_SECONDS_MAX = 60.0
+STORE_WAIT_PAUSE_SECONDS = 1.0
+
+
 def kafka_of(settings: Settings) -> KafkaSettings:
     """What is to be known about the cluster; raises ``Problem`` where that can't work."""
     from pipeline.log.kafka.configuration import KafkaSettings
@@ -64,11 +69,6 @@ def opened_cluster(settings: Settings) -> Iterator[KafkaLog]:
                 code=Exit.DATA,
             )
         yield log
-
-
-#: the steps may be started together with what they need
-STORE_WAIT_SECONDS_MAX = 60.0
-STORE_WAIT_PAUSE_SECONDS = 1.0
 
 
 class Codecs:

@@ -62,11 +62,6 @@ def error_of(raised: KafkaException) -> KafkaError:
     return error
 
 
-def is_passing(error: KafkaError) -> bool:
-    """Whether it may be gone at the next try."""
-    return error.code() in _PASSING
-
-
 def stranger_among(troubles: list[KafkaError]) -> KafkaError | None:
     """The trouble that only another password or certificate ends."""
     return next((error for error in troubles if error.code() in _STRANGERS), None)
@@ -109,7 +104,7 @@ def patiently(settings: KafkaSettings, ask: Callable[[float], Answer]) -> Answer
         try:
             return ask(max(until - time.monotonic(), 0))
         except KafkaException as raised:
-            if not is_passing(error_of(raised)) or time.monotonic() > until:
+            if error_of(raised).code() not in _PASSING or time.monotonic() > until:
                 raise
         time.sleep(PASSING_POLL_SECONDS)
 

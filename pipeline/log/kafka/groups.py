@@ -10,10 +10,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from pipeline.log.kafka import clients
 from pipeline.log.kafka.bounds import Place
 from pipeline.log.kafka.configuration import KafkaSettings
-from pipeline.log.kafka.failures import is_passing, patiently, timed_out, translated
+from pipeline.log.kafka.failures import patiently, timed_out, translated
 from pipeline.log.kafka.transactions import GroupMetadata
 
-MOVE_PAUSE_SECONDS = 0.2
 MOVED_POLL_SECONDS = 0.002
 
 
@@ -52,17 +51,11 @@ class Groups:
     def move(self, group: str, place: Place, offset: int) -> None:
         """Set the offset from which a group goes on, outside of a transaction. Raises ``LogUnavailable``."""
         moved = TopicPartition(self._settings.topic(place.topic), place.partition, offset)
-        until = time.monotonic() + self._settings.timeout_seconds
         with translated(self._settings, f"move group {group!r} in {place}"), self._moving:
             mover = self._movers.get(group)
             if mover is None:
                 mover = self._movers[group] = _Mover(self._settings, group)
-            while (error := mover.move(moved, until)) is not None:
-                if not is_passing(error):
-                    raise KafkaException(error)
-                if time.monotonic() > until:
-                    raise timed_out("move a group")
-                time.sleep(MOVE_PAUSE_SECONDS)
+            patiently(self._settings, lambda seconds: mover.move(moved, seconds))
 
     def metadata(self, group: str) -> GroupMetadata:
         """What a transaction has to show to move the group."""
@@ -98,8 +91,9 @@ class _Mover:
         self._told: list[KafkaError | None] = []
         self._client = clients.reader(settings, group, on_commit=self._answered)
 
-    def move(self, moved: TopicPartition, until: float) -> KafkaError | None:
-        """Why the offset could not be set; nothing when it is. Waits for the answer, at most ``until``."""
+    def move(self, moved: TopicPartition, seconds: float) -> None:
+        """Set the offset, and wait for the answer so long at most. Raises ``KafkaException``."""
+        until = time.monotonic() + seconds
         self._client.commit(offsets=[moved], asynchronous=True)
         self._asked += 1
         # what was asked before, and not waited for any longer, is answered before
@@ -110,7 +104,8 @@ class _Mover:
         error = self._told[-1]
         self._asked = 0
         self._told.clear()
-        return error
+        if error is not None:
+            raise KafkaException(error)
 
     def close(self) -> None:
         if self._asked == 0:
