@@ -6,6 +6,7 @@ import os
 import signal
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -48,13 +49,41 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("left out: no tests")
 
 
-@pytest.fixture(scope="session")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the one embedded engine: it allows one directory a process.
+class _Engine:
+    """The one embedded engine of this process: it allows one directory at a time.
 
     One store stays open, or the engine would stop between tests.
     """
-    address = f"chdb://{tmp_path_factory.mktemp('engine')}/store"
-    holder = Store.open(address, "held_open")
-    yield address
-    holder.close()
+
+    def __init__(self, directory: Path) -> None:
+        self.dsn = f"chdb://{directory}/store"
+        self.open()
+
+    def open(self) -> None:
+        self._holder = Store.open(self.dsn, "held_open")
+
+    def close(self) -> None:
+        self._holder.close()
+
+
+_engines: list[_Engine] = []
+
+
+@pytest.fixture(scope="session")
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the engine that tests share."""
+    engine = _Engine(tmp_path_factory.mktemp("engine"))
+    _engines.append(engine)
+    yield engine.dsn
+    _engines.remove(engine)
+    engine.close()
+
+
+@pytest.fixture
+def own_engine() -> Iterator[None]:
+    """The shared engine is let go of, for a test that opens directories of its own in this process."""
+    for engine in _engines:
+        engine.close()
+    yield
+    for engine in _engines:
+        engine.open()

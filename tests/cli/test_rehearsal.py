@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
@@ -21,11 +20,7 @@ def run(data: Path, *arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["--data", str(data), *map(str, arguments)])
 
 
-def test_it_says_what_would_differ_and_changes_nothing(
-    tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AFTERMERGE_STORE_DSN", dsn)
-    monkeypatch.setenv("AFTERMERGE_DATABASE", "rehearsed")
+def test_it_says_what_would_differ_and_changes_nothing(tmp_path: Path) -> None:
     data, lines = tmp_path / "data", tmp_path / "events.jsonl"
     lines.write_bytes(b"".join(render(event, "default") + b"\n" for event in history()))
     assert run(data, "replay", lines).exit_code == Exit.OK
