@@ -34,6 +34,7 @@ from pipeline.log.kafka import KafkaLog, KafkaSettings
 from pipeline.log.kafka.membership import Membership
 from pipeline.log.topics import EVENTS
 from pipeline.publish import Publisher
+from pipeline.standby import Standbys
 from pipeline.worker import Step, Worker
 
 READY_SECONDS_MAX = 120.0
@@ -53,6 +54,8 @@ class Told(msgspec.Struct):
     prefix: str
     #: so many partitions are to be its own before it begins
     partitions: int = 1
+    #: it has kept their state in memory when it begins
+    standby: bool = False
 
 
 class Work(msgspec.Struct):
@@ -133,14 +136,22 @@ def _line(process: subprocess.Popen[bytes]) -> bytes:
     return line
 
 
-def step_of(told: Told, log: KafkaLog) -> tuple[str, Callable[[int], Step]]:
+def step_of(told: Told, log: KafkaLog, standbys: Standbys) -> tuple[str, Callable[[int], Step]]:
     """The name of a step, and how it is opened for a partition."""
     if told.step == "join":
         return ours.GROUP, lambda partition: ours.Joining(log, partition)
 
     def make(partition: int) -> Correlator:
         publisher = Publisher(log, FactCodec(), partition)
-        return Correlator(log, Codec(), publisher, PARAMETERS, BATCH_EVENTS, partition=partition)
+        return Correlator(
+            log,
+            Codec(),
+            publisher,
+            PARAMETERS,
+            BATCH_EVENTS,
+            partition=partition,
+            stood_by=lambda: standbys.take(partition),
+        )
 
     return "correlate", lambda partition: Correlating(log, partition, make, BATCH_EVENTS)
 
@@ -149,12 +160,17 @@ def work(told: Told) -> None:
     """Become a member, wait for the word, turn until nothing is left, and say what that took."""
     settings = KafkaSettings(told.bootstrap, prefix=told.prefix, replication_factor=1, min_insync_replicas=1)
     with closing(KafkaLog(settings)) as log:
-        name, open_step = step_of(told, log)
+        standbys = Standbys(log, PARAMETERS, range(told.partitions if told.standby else 0))
+        name, open_step = step_of(told, log, standbys)
         members = Membership(settings, name, EVENTS)
         until = time.monotonic() + READY_SECONDS_MAX
         while len(members.poll(POLL_SECONDS)) != told.partitions:
             if time.monotonic() > until:
                 raise SystemExit(f"{name}: did not get {told.partitions} partitions")
+        if told.standby:
+            standbys.start()
+            while standbys.warm != told.partitions:
+                time.sleep(POLL_SECONDS)
         print("ready", flush=True)
         sys.stdin.readline()
         stop, found = threading.Event(), Work()
@@ -184,6 +200,7 @@ def work(told: Told) -> None:
                 stop.set()
 
         worker.run(stop, check)
+        standbys.close()
 
 
 if __name__ == "__main__":

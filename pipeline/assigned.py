@@ -56,16 +56,26 @@ class Correlating:
     """Events of one partition become rows on topics."""
 
     def __init__(
-        self, log: Log, partition: int, make: Callable[[int], Correlator], batch_events: int
+        self,
+        log: Log,
+        partition: int,
+        make: Callable[[int], Correlator],
+        batch_events: int,
+        leave: Callable[[int], None] = lambda partition: None,
     ) -> None:
-        self._log, self._partition = log, partition
+        """``leave`` is told when the partition is somebody else's again."""
+        self._log, self._partition, self._leave = log, partition, leave
         self._events_max = TURN_BATCHES_MAX * batch_events
         self._age = _Age()
         log.claim(CORRELATE, EVENTS, partition)
-        self._step = make(partition)
-        # what is folded is held for long and in no circles: searching it for garbage costs a fifth
-        with collector_held_off():
-            self._step.prepare()
+        try:
+            self._step = make(partition)
+            # what is folded is held for long and in no circles: searching it for garbage costs a fifth
+            with collector_held_off():
+                self._step.prepare()
+        except BaseException:
+            leave(partition)
+            raise
         self.dead_letters = 0
 
     def turn(self) -> int:
@@ -83,6 +93,7 @@ class Correlating:
     def close(self) -> None:
         """See ``worker.Step``."""
         self._log.release(CORRELATE, EVENTS, self._partition)
+        self._leave(self._partition)
 
 
 class Sinking:

@@ -36,6 +36,15 @@ class ClusterSettings(BaseModel):
             " set): it then finds its partitions again without a rebalance. Empty: a new member each time.",
         ),
     ] = ""
+    standby: Annotated[
+        str,
+        Field(
+            pattern=r"^(|all|[0-9]{1,5}(,[0-9]{1,5})*)$",
+            description="Partitions whose state `aftermerge correlate` keeps in memory while another process"
+            " has them, to take them over within seconds: `all`, or numbers parted by commas. It costs the"
+            " memory of that state, and a part of its processor time. Empty: none.",
+        ),
+    ] = ""
     kafka_security_protocol: Annotated[
         Protocol,
         Field(description="How the brokers are spoken to; TLS with SSL and SASL_SSL."),

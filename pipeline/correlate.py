@@ -26,6 +26,7 @@ from pipeline.log.protocol import Log, LogUnavailable, Record
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, STATE
 from pipeline.poison import UNFOLDABLE_MAX, first_failing, letter_of
 from pipeline.rebuild import Source, rebuild
+from pipeline.standby import StoodBy
 from pipeline.state import GROUP
 from pipeline.store import StoreUnavailable
 
@@ -76,8 +77,11 @@ class Correlator:
         *,
         partition: int = PARTITION,
         judge: Judge = lambda offsets, reasons: None,
+        stood_by: StoodBy = lambda: None,
     ) -> None:
-        """``judge`` is told of each batch what could not be read of it, and raises when that is too much."""
+        """``judge`` is told of each batch what could not be read of it, and raises when that is too much; for
+        ``stood_by`` see ``Folding``.
+        """
         self._log = log
         self._codec = codec
         self._destination = destination
@@ -87,7 +91,7 @@ class Correlator:
         self._scratch = scratch
         self._partition = partition
         self._judge = judge
-        self._folding = Folding(log, codec, parameters, partition)
+        self._folding = Folding(log, codec, parameters, partition, stood_by)
 
     def run(self, progress: ProgressCall | None = None) -> Summary:
         """Take in everything that the log holds now.

@@ -12,6 +12,7 @@ from pipeline.dead_letters import as_record
 from pipeline.log.protocol import Log, NewRecord, Record
 from pipeline.log.topics import PARTITION
 from pipeline.poison import letter_of, unfoldable
+from pipeline.standby import StoodBy
 from pipeline.state import State
 
 
@@ -38,16 +39,26 @@ class Batch:
 class Folding:
     """The workspaces of one partition of ``events``, as far as they were folded."""
 
-    def __init__(self, log: Log, codec: Codec, parameters: Parameters, partition: int = PARTITION) -> None:
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        parameters: Parameters,
+        partition: int = PARTITION,
+        stood_by: StoodBy = lambda: None,
+    ) -> None:
+        """``stood_by`` gives a standby that is up to date, which saves reading the state, or ``None``."""
         self._log = log
         self._codec = codec
         self._parameters = parameters
         self._partition = partition
-        self.state = State(log, partition)
-        self._workspaces: dict[str, Workspace] = {}
-        self._behind: dict[str, int] = {}
         #: offsets of events that can't be folded
         self.skipped = unfoldable(log, partition)
+        # last: what fails before it is tried again, and finds the standby where it was
+        standby = stood_by()
+        self.state = State(log, partition) if standby is None else standby.state
+        self._workspaces: dict[str, Workspace] = {} if standby is None else standby.workspaces
+        self._behind = {name: one.clock.behind_horizon for name, one in self._workspaces.items()}
 
     def fold(self, records: list[Record], end: int) -> Batch:
         """Fold a batch and derive its rows; what can't be read becomes letters, what is unknown is parked."""

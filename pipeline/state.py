@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from pipeline.core.changelog import CLOCK, Clock
 from pipeline.core.parameters import MODEL_VERSION, Parameters
-from pipeline.log.protocol import Log, NewRecord
+from pipeline.log.protocol import Log, NewRecord, Record
 from pipeline.log.topics import EVENTS, PARTITION, STATE
 
 #: the group of whoever folds: state, rows and offset are committed in its name
@@ -38,17 +39,33 @@ class Epoch(msgspec.Struct, frozen=True):
         return self.rebuilding or self.model_version != MODEL_VERSION or self.parameters != repr(parameters)
 
 
+#: changelog keys and values of one workspace
+Snapshot = dict[bytes, bytes]
+
+
+class Told(NamedTuple):
+    """A snapshot that another process committed; none says that the next one is of another computation."""
+
+    workspace: str
+    snapshot: Snapshot | None
+
+
 class State:
     """Reads and makes the records of one partition of the ``state`` topic."""
 
-    def __init__(self, log: Log, partition: int = PARTITION) -> None:
+    def __init__(
+        self, log: Log, partition: int = PARTITION, latest: Mapping[bytes, bytes] | None = None
+    ) -> None:
+        """``latest`` is what the topic holds, where that was read already."""
         self._log = log
         self._partition = partition
         self._epochs: dict[str, Epoch] = {}
         self._parked: dict[str, dict[int, bytes]] = {}
         #: what was read and nobody asked for yet: a topic is read once, however many workspaces are in it
         self._unread: dict[str, list[tuple[bytes, bytes]]] = {}
-        for key, value in log.latest(STATE, partition).items():
+        #: what was followed and belongs to a snapshot that has not ended, by workspace
+        self._begun: dict[str, Snapshot] = {}
+        for key, value in (log.latest(STATE, partition) if latest is None else latest).items():
             name, _, entry = key.partition(_SEPARATOR)
             if entry == _EPOCH:
                 self._epochs[name.decode()] = msgspec.json.decode(value, type=Epoch)
@@ -83,6 +100,30 @@ class State:
             for key, value in self._log.latest(STATE, self._partition).items()
             if key.startswith(prefix) and not key.startswith((prefix + _EPOCH, prefix + _PARKED))
         ]
+
+    def follow(self, records: Iterable[Record]) -> Iterator[Told]:
+        """Take in what another process committed since; gives what each snapshot says, as it ends.
+
+        Where the topic was compacted meanwhile, several snapshots may come as one.
+        """
+        for record in records:
+            name, _, entry = record.key.partition(_SEPARATOR)
+            workspace = name.decode()
+            if entry == _EPOCH:
+                epoch = msgspec.json.decode(record.value, type=Epoch)
+                if epoch != self._epochs.get(workspace):
+                    self._epochs[workspace] = epoch
+                    yield Told(workspace, None)
+            elif entry.startswith(_PARKED):
+                parked = self._parked.setdefault(workspace, {})
+                parked.pop(int(entry[len(_PARKED) :]), None)
+                if record.value:
+                    parked[int(entry[len(_PARKED) :])] = record.value
+            else:
+                self._begun.setdefault(workspace, {})[entry] = record.value
+                if entry == CLOCK:
+                    self._unread.pop(workspace, None)
+                    yield Told(workspace, self._begun.pop(workspace))
 
     def records(self, workspace: str, snapshot: Iterable[tuple[bytes, bytes]]) -> list[NewRecord]:
         """A snapshot as records of the topic, with the epoch it belongs to."""

@@ -107,7 +107,7 @@ class Worker:
                 check()
                 try:
                     self._follow(self._members.poll(IDLE_SECONDS if idle else 0.0))
-                    idle = not self._turn_all(stop)
+                    idle = not self._turn_all(stop) and not self._to_open()
                     self._look_at_lags()
                 except (LogUnavailable, StoreUnavailable) as error:
                     now = time.monotonic()
@@ -132,6 +132,10 @@ class Worker:
         lasted = time.monotonic() - began if began else 0.0
         return f"a turn lasts for {lasted:.0f} s already: it is stuck" if lasted > TURN_SECONDS_MAX else ""
 
+    def is_opening(self) -> bool:
+        """Whether there are partitions of this process that it has not opened."""
+        return self.condition.assigned != self.condition.restored
+
     def waiting_for(self) -> str:
         """Why work is not being done now; "" when it is, or when there is none for this process."""
         condition = self.condition
@@ -151,9 +155,13 @@ class Worker:
             for partition, until in self._fenced_until.items()
             if partition in assigned and until > now
         }
-        for partition in sorted(assigned - self._steps.keys() - self._fenced_until.keys()):
+        for partition in self._to_open()[:1]:
+            # one at a time: each may have much to read, and who does not ask for news is taken for dead
             self._steps[partition] = self._open_step(partition)
             condition.restored = frozenset(self._steps)
+
+    def _to_open(self) -> list[int]:
+        return sorted(self.condition.assigned - self._steps.keys() - self._fenced_until.keys())
 
     def _drop(self, partition: int) -> None:
         step = self._steps.pop(partition)

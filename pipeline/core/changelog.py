@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from pipeline.core.entities import Entity
-from pipeline.core.forgotten import Forgotten
+from pipeline.core.forgotten import Forgotten, set_of
 from pipeline.core.learning import WeekCounts
 from pipeline.core.tally import Tally
 
@@ -121,6 +121,40 @@ class Changelog:
                 self._entities[family][key] = Entity.restore(key, value)
         return clock
 
+    def take_over(self, snapshot: Mapping[bytes, bytes], dirty: Families) -> Clock:
+        """Hold the entities of another workspace's next snapshot, and mark them dirty; returns its clock."""
+        clock = Clock()
+        for name, value in snapshot.items():
+            if name == CLOCK:
+                clock = msgspec.msgpack.decode(value, type=Clock)
+                continue
+            family, _, key = name.decode().partition("/")
+            if family in dirty and value:
+                entities = self._entities[family]
+                entity = entities.get(key)
+                if entity is None:
+                    entity = entities[key] = Entity(key)
+                entity.take_over(value)
+                dirty[family][key] = entity
+        return clock
+
+    def agrees(self, snapshot: Mapping[bytes, bytes], clock: Clock) -> bool:
+        """Take the next snapshot here, too; whether it leaves the same workspace as the other one."""
+        own = dict(self.snapshot(clock))
+        return own.keys() <= snapshot.keys() and all(
+            self._holds(name, value) if (mine := own.get(name)) is None else _alike(name, mine, value)
+            for name, value in snapshot.items()
+        )
+
+    def _holds(self, name: bytes, value: bytes) -> bool:
+        """Whether what another one saved, and this one had no reason to, is the same here."""
+        family, _, key = name.decode().partition("/")
+        if family == _WEEK:
+            week, _, service = key.partition("/")
+            counts = self._tally.learning.weeks.get(service, {}).get(int(week))
+            return counts == msgspec.msgpack.decode(value, type=WeekCounts)
+        return family in self._entities and not value and key not in self._entities[family]
+
     def rest(self) -> None:
         """Everything is saved: nothing has to be written again, and all that can rests as bytes."""
         self._unsaved.clear()
@@ -128,3 +162,8 @@ class Changelog:
         for family in _PACKED:
             for entity in self._entities[family].values():
                 entity.pack()
+
+
+def _alike(name: bytes, one: bytes, other: bytes) -> bool:
+    # digests stand in the order in which the keys were held
+    return one == other or (name.startswith(_FORGOTTEN.encode()) and set_of(one) == set_of(other))

@@ -87,13 +87,17 @@ class Entity:
         if self._packed:
             self._tellings = None
 
+    def take_over(self, packed: bytes) -> None:
+        """Hold what the entity that wrote these bytes held."""
+        self._packed = packed
+        self._tellings = None
+        self.newest_at = max((event.time for event in self.tellings.values()), default=0)
+
     @classmethod
     def restore(cls, key: str, packed: bytes) -> Entity:
         """The entity that wrote these bytes."""
         entity = cls(key)
-        entity._packed = packed
-        entity._tellings = None
-        entity.newest_at = max((event.time for event in entity.tellings.values()), default=0)
+        entity.take_over(packed)
         return entity
 
 

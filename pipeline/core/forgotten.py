@@ -65,3 +65,8 @@ class Forgotten:
 
 def _digest(family: str, key: str) -> bytes:
     return blake2b(f"{family}/{key}".encode(), digest_size=_DIGEST_BYTES).digest()
+
+
+def set_of(digests: bytes) -> set[bytes]:
+    """Single digests, whatever their order."""
+    return {digests[start : start + _DIGEST_BYTES] for start in range(0, len(digests), _DIGEST_BYTES)}

@@ -4,13 +4,14 @@
     derive()          recompute the rows of what is dirty, in a deterministic order
     snapshot()        what to write to the changelog since the last time, entity by entity
     restore(records)  the workspace that wrote these records
+    follow(snapshot)  keep in step with the workspace that wrote it
 
 No clock, no randomness, no I/O: the same events give the same rows, whatever their order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 
@@ -139,9 +140,18 @@ class Workspace:
         write_building(self.building, self.delivery, rows)
         self._write_incidents(rows)
         self._settle()
-        if self.clock.now - self.clock.evicted_at > self.parameters.horizon // 8:
-            self._evict()
+        self._evict_when_due()
         return rows
+
+    def _derive_unread(self) -> None:
+        """Derive what was written already."""
+        unread = Rows()
+        self._correct(unread)
+        # deployments and incidents remember their rows, to tell later what is to be deleted; others don't
+        write_delivery(self.delivery, unread)
+        self._write_incidents(unread)
+        self.building.clear_stale()
+        self._settle()
 
     def _correct(self, rows: Rows) -> None:
         """Bring everything that is known in line with what is dirty."""
@@ -232,16 +242,26 @@ class Workspace:
             workspace._dirty[family].update(entities)
         forgotten_before = workspace.clock.evicted_at - parameters.retention
         workspace.investigation.tally.complete_from = forgotten_before
-        unread = Rows()
-        workspace._correct(unread)
-        # deployments and incidents remember their rows, to tell later what is to be deleted; others don't
-        write_delivery(workspace.delivery, unread)
-        workspace._write_incidents(unread)
-        workspace.building.clear_stale()
-        workspace._settle()
+        workspace._derive_unread()
         workspace.delivery.freeze(forgotten_before)
         workspace._changelog.rest()
         return workspace
+
+    def follow(self, snapshot: Mapping[bytes, bytes]) -> bool:
+        """Become what another workspace is after its next snapshot; its rows are not made again.
+
+        False when this one was not what the other was before, or when snapshots in between are missing:
+        only a restore helps then.
+        """
+        told = self._changelog.take_over(snapshot, self._dirty)
+        self.clock.now, self.clock.behind_horizon = told.now, told.behind_horizon
+        self._derive_unread()
+        self._evict_when_due()
+        return self._changelog.agrees(snapshot, self.clock)
+
+    def _evict_when_due(self) -> None:
+        if self.clock.now - self.clock.evicted_at > self.parameters.horizon // 8:
+            self._evict()
 
     def _evict(self) -> None:
         """Forget what is older than anything a join may look back at, but for what is live."""

@@ -18,6 +18,7 @@ from pipeline.inserting import Inserter
 from pipeline.log.protocol import LogUncertain
 from pipeline.log.topics import EVENTS, STATE
 from pipeline.sink import GROUP as SINK
+from pipeline.standby import Standbys
 from pipeline.state import GROUP
 from pipeline.worker import Worker
 from tests.simulation.cluster import Machine
@@ -135,6 +136,11 @@ def lost_answer_ignored(patch: pytest.MonkeyPatch, machine: Machine) -> None:
     patch.setattr(Worker, "_drop", kept)
 
 
+def standby_not_caught_up(patch: pytest.MonkeyPatch, machine: Machine) -> None:
+    """Whoever takes a partition over believes that its standby is up to date."""
+    patch.setattr(Standbys, "take", lambda self, partition: self._held.pop(partition, None))
+
+
 BUGS: tuple[Bug, ...] = (
     commit_before_insert,
     commit_before_rows,
@@ -143,4 +149,5 @@ BUGS: tuple[Bug, ...] = (
     wall_clock_in_the_core,
     nobody_is_fenced,
     lost_answer_ignored,
+    standby_not_caught_up,
 )

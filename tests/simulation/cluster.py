@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import NamedTuple
 
+from pipeline.core.parameters import Parameters
 from pipeline.log.cluster_topics import CLUSTER_TOPICS
 from pipeline.log.partitioning import partition_of
-from pipeline.log.protocol import LogUnavailable
+from pipeline.log.protocol import Log, LogUnavailable
 from pipeline.log.topics import EVENTS, RECEIVED, UNDIVIDED
 from pipeline.normalize import GROUP as NORMALIZE
 from pipeline.sink import GROUP as SINK
+from pipeline.standby import Standby, Standbys
 from pipeline.state import GROUP as CORRELATE
 from pipeline.store import StoreUnavailable
 from pipeline.worker import Step, Worker
@@ -42,9 +44,10 @@ class Machine:
 class Members:
     """Which partitions a process has; it learns of it when it asks."""
 
-    def __init__(self, cluster: Cluster, step: str) -> None:
+    def __init__(self, cluster: Cluster, step: str, standbys: Standbys) -> None:
         self._cluster = cluster
         self._step = step
+        self._standbys = standbys
 
     def poll(self, seconds: float) -> frozenset[int]:
         scheduler = self._cluster.scheduler
@@ -52,10 +55,27 @@ class Members:
             scheduler.sleep(seconds)
         else:
             scheduler.checkpoint()
+        self._standbys.follow()
         return self._cluster.owned(self._step, scheduler.running())
 
     def close(self) -> None:
         """Nothing is held here."""
+
+
+class Noted(Standbys):
+    """The real ones, without their thread: they follow whenever their process asks for its partitions."""
+
+    def __init__(
+        self, scheduler: Scheduler, log: Log, parameters: Parameters, partitions: Iterable[int]
+    ) -> None:
+        super().__init__(log, parameters, partitions, scheduler.monotonic)
+        self._scheduler = scheduler
+
+    def take(self, partition: int) -> Standby | None:
+        standby = super().take(partition)
+        if standby is not None and standby.workspaces:
+            self._scheduler.note(f"{self._scheduler.running().name}: stood by for {partition}")
+        return standby
 
 
 class Running(NamedTuple):
@@ -121,9 +141,10 @@ class Cluster:
         faults.quiet = self._settling
         log = DisturbedLog(self.brokers, faults)
         version, stop = self._version, Stop(self.scheduler.sleep)
-        worker = Worker(
-            Members(self, step), self._opener(step, log, DisturbedStore(self.store, faults), version)
-        )
+        following = range(self.knobs.partitions if step == CORRELATE and self.knobs.standby else 0)
+        standbys = Noted(self.scheduler, log, version.parameters, following)
+        store = DisturbedStore(self.store, faults)
+        worker = Worker(Members(self, step, standbys), self._opener(step, log, store, version, standbys))
 
         def main() -> None:
             try:
@@ -137,13 +158,13 @@ class Cluster:
         self._running.append(running)
 
     def _opener(
-        self, step: str, log: DisturbedLog, store: DisturbedStore, version: steps.Release
+        self, step: str, log: DisturbedLog, store: DisturbedStore, version: steps.Release, standbys: Standbys
     ) -> Callable[[int], Step]:
         def opened(partition: int) -> Step:
             if step == NORMALIZE:
                 return steps.normalizing(log, partition, self.told.events, self.wall)
             if step == CORRELATE:
-                return steps.correlating(log, partition, version, self.knobs.batch_events)
+                return steps.correlating(log, partition, version, self.knobs.batch_events, standbys)
             sink = steps.sinking(log, partition, version, store)
             self._sinks[self.scheduler.running(), partition] = sink
             return sink

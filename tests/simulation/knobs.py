@@ -36,6 +36,8 @@ class Knobs(NamedTuple):
     clock_days: float
     #: trouble lasts for so many checkpoints at least
     troubled: int
+    #: processes keep the state of partitions that others have
+    standby: bool
 
 
 def drawn(random: Random) -> Knobs:
@@ -66,4 +68,5 @@ def drawn(random: Random) -> Knobs:
         upgrade_at=random.choice((0, 0, random.randint(100, 1_500))),
         clock_days=random.random() * 20,
         troubled=random.choice((100, 500, 2_000)),
+        standby=random.random() < 0.5,
     )

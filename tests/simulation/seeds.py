@@ -14,6 +14,7 @@ import pipeline.assigned
 import pipeline.correlate
 import pipeline.inserting
 import pipeline.normalize
+import pipeline.standby
 import pipeline.worker
 from pipeline.core.changelog import CLOCK, Clock
 from pipeline.core.facts import TABLES
@@ -28,6 +29,9 @@ from tests.simulation.histories import History, history
 from tests.simulation.knobs import Knobs, drawn
 from tests.simulation.memory_log import Brokers, MemoryLog
 from tests.simulation.rows_store import RowsStore, differences
+
+#: on the simulated clock, on which little time passes
+STANDBY_AFTER_SECONDS = 0.1
 
 #: puts a mistake into the pipeline, for as long as one seed is run
 Bug = Callable[[pytest.MonkeyPatch, Machine], None]
@@ -77,7 +81,9 @@ def _simulated(random: Random, knobs: Knobs) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(pipeline.correlate, "ThreadPoolExecutor", Executor(random))
         patch.setattr(pipeline.inserting, "BATCH_RECORDS_MAX", knobs.batch_records)
         patch.setattr(pipeline.normalize, "BATCH_DELIVERIES_MAX", knobs.batch_records)
-        patch.setattr(pipeline.worker._log, "disabled", True)
+        patch.setattr(pipeline.standby, "BEGUN_AFTER_SECONDS", STANDBY_AFTER_SECONDS)
+        for module in (pipeline.worker, pipeline.standby):
+            patch.setattr(module._log, "disabled", True)
         yield patch
 
 

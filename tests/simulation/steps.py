@@ -23,6 +23,7 @@ from pipeline.publish import Publisher
 from pipeline.sink import GROUP as SINK
 from pipeline.sources.deliveries import Delivery, Reader, Reading
 from pipeline.sources.texts import Patterns
+from pipeline.standby import Standbys
 from pipeline.state import GROUP as CORRELATE
 from pipeline.store import Store
 from pipeline.worker import Step
@@ -94,12 +95,25 @@ def normalizing(log: Log, partition: int, told: list[Event], now: Callable[[], i
     return Normalizing(log, partition, lambda number: normalizer(log, told, now, number))
 
 
-def correlating(log: Log, partition: int, version: Release, batch_events: int) -> Step:
+def correlating(
+    log: Log, partition: int, version: Release, batch_events: int, standbys: Standbys | None = None
+) -> Step:
+    standbys = standbys or Standbys(log, version.parameters, ())
+
     def make(number: int) -> Correlator:
         publisher = Publisher(log, fact_codec(), number)
-        return Correlator(log, version.codec, publisher, version.parameters, batch_events, partition=number)
+        codec, parameters = version.codec, version.parameters
+        return Correlator(
+            log,
+            codec,
+            publisher,
+            parameters,
+            batch_events,
+            partition=number,
+            stood_by=lambda: standbys.take(number),
+        )
 
-    return Correlating(log, partition, make, batch_events)
+    return Correlating(log, partition, make, batch_events, standbys.leave)
 
 
 def sinking(log: Log, partition: int, version: Release, store: Store) -> Step:

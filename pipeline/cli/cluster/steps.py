@@ -72,26 +72,35 @@ def normalize(invocation: Invocation, listen_health: str | None) -> None:
     short_help="A process of a cluster: events become rows.",
     help=_documented("""Fold the events of the partitions that the group gives this process, and derive rows.
 
-    The rows go onto the topics facts.*, in the same transaction as the state and the offset.
+    The rows go onto the topics facts.*, in the same transaction as the state and the offset. With
+    --standby it keeps the state of partitions that other processes have, too, and takes them over at once.
     """),
-    epilog=examples("AFTERMERGE_KAFKA_BOOTSTRAP=broker:9092 aftermerge correlate"),
+    epilog=examples(
+        "AFTERMERGE_KAFKA_BOOTSTRAP=broker:9092 aftermerge correlate",
+        "AFTERMERGE_KAFKA_BOOTSTRAP=broker:9092 aftermerge correlate --standby all",
+    ),
 )
 @listen_option
+@click.option("--standby", help="Partitions to be ready for: all, or numbers like 0,3 [default: none].")
 @shared_options
 @click.pass_obj
-def correlate(invocation: Invocation, listen_health: str | None) -> None:
+def correlate(invocation: Invocation, listen_health: str | None, standby: str | None) -> None:
     from pipeline.assigned import Correlating
     from pipeline.cli.cluster.opening import opened_cluster, opened_codecs
-    from pipeline.cli.cluster.working import work
+    from pipeline.cli.cluster.working import standing_by, work
     from pipeline.cli.modelling import parameters
     from pipeline.correlate import Correlator
     from pipeline.letter_limit import LetterLimit
     from pipeline.log.topics import EVENTS
     from pipeline.publish import Publisher
 
-    invocation.overrides |= {"listen_health": listen_health}
+    invocation.overrides |= {"listen_health": listen_health, "standby": standby}
     settings = invocation.settings
-    with opened_cluster(settings) as log, opened_codecs(settings) as codecs:
+    with (
+        opened_cluster(settings) as log,
+        opened_codecs(settings) as codecs,
+        standing_by(settings, log) as standbys,
+    ):
 
         def make(partition: int) -> Correlator:
             return Correlator(
@@ -102,12 +111,13 @@ def correlate(invocation: Invocation, listen_health: str | None) -> None:
                 settings.batch_rows,
                 partition=partition,
                 judge=LetterLimit(EVENTS, settings.dead_letter_ratio_max).judge,
+                stood_by=lambda: standbys.take(partition),
             )
 
         def opened(partition: int) -> Correlating:
-            return Correlating(log, partition, make, settings.batch_rows)
+            return Correlating(log, partition, make, settings.batch_rows, standbys.leave)
 
-        work(settings, log, "correlate", EVENTS, opened)
+        work(settings, log, "correlate", EVENTS, opened, standbys)
 
 
 @click.command(

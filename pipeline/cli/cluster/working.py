@@ -18,27 +18,68 @@ from pipeline.settings import Settings
 if TYPE_CHECKING:
     from pipeline.health import Measured
     from pipeline.log.kafka import KafkaLog
+    from pipeline.standby import Standbys
     from pipeline.worker import Step, Worker
 
 
-def work(settings: Settings, log: KafkaLog, name: str, topic: str, open_step: Callable[[int], Step]) -> None:
+@contextmanager
+def standing_by(settings: Settings, log: KafkaLog) -> Iterator[Standbys]:
+    """The standbys that the settings want, for as long as the process runs."""
+    from pipeline.cli.modelling import parameters
+    from pipeline.log.topics import EVENTS
+    from pipeline.standby import STANDBYS_MAX, Standbys
+
+    count = log.partitions(EVENTS)
+    if settings.standby == "all":
+        wanted = list(range(count))
+    else:
+        wanted = [int(number) for number in settings.standby.split(",") if number]
+        if strangers := [partition for partition in wanted if partition >= count]:
+            raise Problem(
+                f"standby names partition {strangers[0]}, but there are {count}: 0 to {count - 1}",
+                code=Exit.USAGE,
+            )
+    if len(wanted) > STANDBYS_MAX:
+        raise Problem(
+            f"standby names {len(wanted)} partitions, at most {STANDBYS_MAX} are kept: name some of them",
+            code=Exit.USAGE,
+        )
+    standbys = Standbys(log, parameters(settings), wanted)
+    try:
+        yield standbys
+    finally:
+        standbys.close()
+
+
+def work(
+    settings: Settings,
+    log: KafkaLog,
+    name: str,
+    topic: str,
+    open_step: Callable[[int], Step],
+    standbys: Standbys | None = None,
+) -> None:
     """Turn the steps of the partitions of ``topic`` that are this process's, until SIGINT or SIGTERM."""
     from pipeline.log.kafka.membership import Membership
     from pipeline.worker import Worker
 
     worker = Worker(Membership(log.settings, name, topic), open_step)
     stop = threading.Event()
-    with stopped_by_signals(stop), health_served(settings, worker, name) as check:
+    with stopped_by_signals(stop), health_served(settings, worker, name, standbys) as check:
+        if standbys is not None:
+            standbys.start(worker.is_opening)
         worker.run(stop, check)
 
 
 @contextmanager
-def health_served(settings: Settings, worker: Worker, name: str) -> Iterator[Callable[[], None]]:
+def health_served(
+    settings: Settings, worker: Worker, name: str, standbys: Standbys | None = None
+) -> Iterator[Callable[[], None]]:
     """Health, readiness and numbers of a worker; gives a check that raises when the server has ended."""
     from pipeline.health import application
     from pipeline.receive.serving import CannotListen, Server
 
-    app = application(worker.stuck, worker.waiting_for, _metrics(worker))
+    app = application(worker.stuck, worker.waiting_for, _metrics(worker, standbys))
     server = Server(app, host=host_of(settings.listen_health), port=port_of(settings.listen_health))
     try:
         server.start()
@@ -60,7 +101,9 @@ def health_served(settings: Settings, worker: Worker, name: str) -> Iterator[Cal
         server.stop()
 
 
-def _metrics(worker: Worker) -> dict[str, tuple[str, tuple[str, ...], Callable[[], Measured]]]:
+def _metrics(
+    worker: Worker, standbys: Standbys | None
+) -> dict[str, tuple[str, tuple[str, ...], Callable[[], Measured]]]:
     condition = worker.condition
 
     def one(number: Callable[[], float]) -> Callable[[], Measured]:
@@ -74,6 +117,11 @@ def _metrics(worker: Worker) -> dict[str, tuple[str, tuple[str, ...], Callable[[
         "lag_seconds": ("For how long some have waited without a break", ("partition",), by_partition(1)),
         "assigned_partitions": ("Partitions of this process", (), one(lambda: len(condition.assigned))),
         "restored_partitions": ("Those of them that work", (), one(lambda: len(condition.restored))),
+        "standby_partitions": (
+            "Partitions of other processes that could be taken over at once",
+            (),
+            one(lambda: 0 if standbys is None else standbys.warm),
+        ),
         "rebalances": ("How often its partitions changed", (), one(lambda: condition.rebalances)),
         "fenced": ("How often another process had taken over", (), one(lambda: condition.fenced)),
         "turns": ("Batches that were committed", (), one(lambda: condition.turns)),

@@ -230,6 +230,9 @@ class KafkaLog:
             writer = claim.writer or self._take_over(claim)
             position = Position(place, offset, self._groups.metadata(group))
             writer.write(batches, position)
+        for batch in batches:
+            # whoever writes a place alone has no use for what was fetched ahead of it
+            self._readers.forget(batch.place)
 
     def close(self) -> None:
         """Release the clients; what was appended or committed stays. A second call does nothing."""

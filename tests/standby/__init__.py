@@ -1,0 +1,1 @@
+"""Partitions that are kept ready for the end of whoever folds them."""
