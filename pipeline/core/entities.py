@@ -39,8 +39,11 @@ class Entity:
         """The map; unpacked when it was packed. Change it with ``put`` only."""
         tellings = self._tellings
         if tellings is None:
-            tellings = {event.id: event for event in _decoder.decode(self._packed)}
-            self._tellings = tellings
+            tellings = self._tellings = {}
+            for event in _decoder.decode(self._packed):
+                tellings[event.id] = event
+                if event.time > self.newest_at:
+                    self.newest_at = event.time
         return tellings
 
     def put(self, event: Event) -> bool:
@@ -83,15 +86,15 @@ class Entity:
         return self._packed
 
     def pack(self) -> None:
-        """Keep the bytes only. Call after ``snapshot``."""
+        """Keep the bytes only, where they are what the entity is: after ``snapshot`` or ``take_over``."""
         if self._packed:
             self._tellings = None
 
     def take_over(self, packed: bytes) -> None:
-        """Hold what the entity that wrote these bytes held."""
+        """Hold what the entity that wrote these bytes held; ``newest_at`` is known when it was unpacked."""
         self._packed = packed
         self._tellings = None
-        self.newest_at = max((event.time for event in self.tellings.values()), default=0)
+        self.newest_at = 0
 
     @classmethod
     def restore(cls, key: str, packed: bytes) -> Entity:

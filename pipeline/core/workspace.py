@@ -160,16 +160,21 @@ class Workspace:
         dirty = self._dirty
         if dirty["service"]:
             self._derive_services(rows)
-        for key, entity in dirty["change"].items():
-            building.correct_change(key, entity)
+        # commits come first: the risk of a change is then worked out once
         for key, entity in dirty["commit"].items():
             building.correct_commit(key, entity)
+            entity.pack()
+        for key, entity in dirty["change"].items():
+            building.correct_change(key, entity)
+            entity.pack()
         for key, entity in dirty["artifact"].items():
             building.correct_artifact(key, entity)
+            entity.pack()
         for key, entity in dirty["verdict"].items():
             investigation.correct_verdict(key, entity)
         for key, entity in dirty["deployment"].items():
             delivery.correct_report(key, entity)
+            entity.pack()
         delivery.update_lanes()
         self._derive_periods("burn", rows)
         self._derive_periods("drift", rows)
