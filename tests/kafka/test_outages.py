@@ -266,6 +266,22 @@ def test_a_partition_without_a_leader_is_asked_for_again(three: Brokers) -> None
         assert [log.end("events", partition) for partition in range(COPIES)] == [1] * COPIES
 
 
+def test_a_leader_that_died_is_not_asked_for_ever(three: Brokers) -> None:
+    with closing(KafkaLog(settings_for(three.bootstrap, COPIES, 2, seconds=HANGS_SECONDS))) as log:
+        log.create_topic("events", partitions=COPIES)
+        for partition in range(COPIES):
+            log.append("events", partition, new(b"a"))
+        name, client = log.settings.topic("events"), log._bounds._asking
+        seen = client.list_topics(name).topics[name].partitions
+        (led,) = [partition for partition, each in seen.items() if each.leader == 2]
+        died = three.nodes[1]
+        died.kill()
+        try:
+            assert log.end("events", led) == 1
+        finally:
+            three.start()
+
+
 def test_too_few_copies_in_step(three: Brokers) -> None:
     with closing(KafkaLog(settings_for(three.bootstrap, COPIES, COPIES, seconds=SHORT_SECONDS))) as log:
         log.create_topic("events")

@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.log.kafka import clients
 from pipeline.log.kafka.configuration import Configuration, KafkaSettings
-from pipeline.log.kafka.failures import error_of, patiently, timed_out, translated
+from pipeline.log.kafka.failures import PASSING_POLL_SECONDS, error_of, patiently, timed_out, translated
 
 #: how far before the end the last record is looked for first; if there is none, ever farther
 LOOKED_BACK_OFFSETS = 16
@@ -27,8 +27,21 @@ LOOKED_AT_RECORDS = 1_000
 LOOKED_AT_KIB_MAX = 8 * 1024
 FETCH_WAIT_MILLISECONDS_MAX = 10
 SETTLING_POLL_SECONDS = 0.001
+#: one answer is waited for so long at most: a leader that died is asked for ever otherwise
+ANSWER_SECONDS_MAX = 5.0
 #: asking who leads a partition takes so long at most; it is asked again while there is time
 LEADER_SECONDS_MAX = 2.0
+#: the client keeps for minutes which broker led a partition, or that there was none
+_LED_BY_ANOTHER = frozenset(
+    {
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._TIMED_OUT,
+        KafkaError._TRANSPORT,
+        KafkaError._DESTROY_BROKER,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+    }
+)
 _BRIEF: Configuration = {
     "fetch.wait.max.ms": FETCH_WAIT_MILLISECONDS_MAX,
     "queued.max.messages.kbytes": LOOKED_AT_KIB_MAX,
@@ -112,14 +125,18 @@ class Bounds:
         asked = TopicPartition(self._settings.topic(place.topic), place.partition)
 
         def ask(seconds: float) -> tuple[int, int] | None:
-            try:
-                return self._asking.get_watermark_offsets(asked, timeout=seconds)
-            except KafkaException as raised:
-                if error_of(raised).code() == KafkaError._UNKNOWN_PARTITION:
-                    # it keeps for minutes that there was no leader, unless it is made to look again
-                    with suppress(KafkaException):
-                        self._asking.list_topics(asked.topic, timeout=LEADER_SECONDS_MAX)
-                raise
+            until = time.monotonic() + seconds
+            while True:
+                left = max(until - time.monotonic(), 0)
+                try:
+                    return self._asking.get_watermark_offsets(asked, timeout=min(left, ANSWER_SECONDS_MAX))
+                except KafkaException as raised:
+                    if error_of(raised).code() not in _LED_BY_ANOTHER or time.monotonic() > until:
+                        raise
+                # made to look again, it finds who leads now
+                with suppress(KafkaException):
+                    self._asking.list_topics(asked.topic, timeout=LEADER_SECONDS_MAX)
+                time.sleep(PASSING_POLL_SECONDS)
 
         answer = patiently(self._settings, ask)
         if answer is None:
