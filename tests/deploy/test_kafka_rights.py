@@ -1,172 +1,34 @@
-"""The broker of docker-compose.yml as its image configures it, and what acls.txt lets each step do there."""
+"""What acls.txt lets each step do, on a broker that refuses everything else."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it names no exports
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-)
 
 from pipeline.log.cluster_topics import CLUSTER_TOPICS
-from pipeline.log.kafka.configuration import KafkaSettings
 from pipeline.log.kafka.log import KafkaLog
 from pipeline.log.kafka.membership import Membership
 from pipeline.log.protocol import LogUnavailable, NewRecord
-from tests.deploy.composition import ROOT, filled, generated
-from tests.kafka.artifacts import demand, kafka_jars
-from tests.kafka.servers import START_SECONDS_MAX, Server, free_ports
+from tests.deploy.secured import USERS, Cluster, create_topics, rules, secured
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-RULES = ROOT / "compose/kafka/acls.txt"
-TIMEOUT_SECONDS = 15.0
-REFUSED_SECONDS = 3.0
 JOIN_SECONDS_MAX = 60.0
 RECORD = [NewRecord(b"key", b"value")]
-USERS = ("receive", "normalize", "correlate", "sink", "admin")
-
-
-class Cluster:
-    """Where the broker is, and a log of one of its users."""
-
-    def __init__(self, bootstrap: str, passwords: dict[str, str]) -> None:
-        self.bootstrap = bootstrap
-        self.passwords = passwords
-
-    def settings(self, user: str, password: str = "") -> KafkaSettings:
-        return KafkaSettings(
-            bootstrap=self.bootstrap,
-            protocol="SASL_PLAINTEXT",
-            mechanism="PLAIN",
-            username=user,
-            password=password or self.passwords[f"KAFKA_{user.upper()}_PASSWORD"],
-            replication_factor=1,
-            min_insync_replicas=1,
-            timeout_seconds=REFUSED_SECONDS if password else TIMEOUT_SECONDS,
-        )
-
-    def admin(self, user: str) -> AdminClient:
-        return AdminClient({**self.settings(user).client(), "log_level": 0})
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    demand(kafka_jars())
-    directory = tmp_path_factory.mktemp("broker")
-    passwords = generated(directory)
-    kafka = filled(passwords)["services"]["kafka"]
-    port, host_port, controller = free_ports(3)
-    moved = {
-        "KAFKA_LISTENERS": f"CLIENT://127.0.0.1:{port},HOST://127.0.0.1:{host_port},"
-        f"CONTROLLER://127.0.0.1:{controller}",
-        "KAFKA_ADVERTISED_LISTENERS": f"CLIENT://127.0.0.1:{port},HOST://127.0.0.1:{host_port}",
-        "KAFKA_CONTROLLER_QUORUM_VOTERS": f"1@127.0.0.1:{controller}",
-        "KAFKA_LOG_DIRS": str(directory / "data"),
-        "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "4",
-        "KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS": "4",
-        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
-    }
-    assert moved.keys() - kafka["environment"].keys() == {
-        "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS",
-        "KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS",
-    }
-    server = _broker(directory, {**kafka["environment"], **moved})
-    found = Cluster(f"127.0.0.1:{port}", passwords)
-    try:
-        server.launch()
-        server.wait_for(lambda: _answers(found))
-        _create_topics(found)
-        _grant(found)
+    with secured(tmp_path_factory.mktemp("broker")) as found:
+        create_topics(found)
         yield found
-    finally:
-        server.kill()
 
 
-def _broker(directory: Path, environment: dict[str, str]) -> Server:
-    """A broker as the image's own program makes it of the variables: settings, and storage with an id."""
-    (directory / "log4j2.yaml").write_text(
-        "Configuration:\n  Loggers:\n    Root:\n      level: WARN\n      AppenderRef: []\n"
-    )
-    (directory / "tools-log4j2.yaml").write_text((directory / "log4j2.yaml").read_text())
-    (directory / "server.properties").write_text("")
-    final, mounted = directory / "final", directory / "mounted"
-    final.mkdir()
-    mounted.mkdir()
-    java = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{kafka_jars()}/*"]
-    setup = ["kafka.docker.KafkaDockerWrapper", "setup", "-D", directory, "-M", mounted, "-F", final]
-    subprocess.run(
-        [*java, *map(str, setup)],
-        env={"PATH": os.environ["PATH"], **environment},
-        check=True,
-        capture_output=True,
-        timeout=START_SECONDS_MAX,
-    )
-    told = final / "server.properties"
-    return Server("broker", directory, ["-Xmx512m", "-cp", f"{kafka_jars()}/*", "kafka.Kafka", str(told)])
-
-
-def _answers(cluster: Cluster) -> bool:
-    try:
-        return len(cluster.admin("broker").list_topics(timeout=2).brokers) == 1
-    except KafkaException:
-        return False
-
-
-def _create_topics(cluster: Cluster) -> None:
-    with closing(KafkaLog(cluster.settings("broker"))) as log:
-        for topic, compacted in CLUSTER_TOPICS.items():
-            log.create_topic(topic, compacted=compacted)
-
-
-def _rules() -> list[AclBinding]:
-    """What acls.txt lists, as acls.sh grants it."""
-    resources = {
-        "topic": (ResourceType.TOPIC, ResourcePatternType.LITERAL),
-        "topics": (ResourceType.TOPIC, ResourcePatternType.PREFIXED),
-        "group": (ResourceType.GROUP, ResourcePatternType.LITERAL),
-        "transaction": (ResourceType.TRANSACTIONAL_ID, ResourcePatternType.PREFIXED),
-    }
-    found = []
-    for line in RULES.read_text(encoding="utf-8").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        user, operations, resource, *names = line.split()
-        kind, pattern = resources[resource]
-        for name in names:
-            how = ResourcePatternType.LITERAL if name == "*" else pattern
-            for operation in operations.split(","):
-                told = getattr(
-                    AclOperation, {"DescribeConfigs": "DESCRIBE_CONFIGS"}.get(operation, operation.upper())
-                )
-                allow = AclPermissionType.ALLOW
-                found.append(AclBinding(kind, name, how, f"User:{user}", "*", told, allow))
-    return found
-
-
-def _grant(cluster: Cluster) -> None:
-    # named, since it has to outlive its answers
-    admin = cluster.admin("broker")
-    answers: dict[AclBinding, Future[None]] = admin.create_acls(_rules())
-    for answer in answers.values():
-        answer.result(TIMEOUT_SECONDS)
-
-
-def test_every_step_has_a_user_and_rules() -> None:
-    assert {rule.principal.removeprefix("User:") for rule in _rules()} == set(USERS)
+def test_every_step_has_a_user_andrules() -> None:
+    assert {rule.principal.removeprefix("User:") for rule in rules()} == set(USERS)
 
 
 def test_a_wrong_password_and_an_unknown_user_are_refused(cluster: Cluster) -> None:

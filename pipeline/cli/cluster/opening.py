@@ -54,18 +54,22 @@ def kafka_of(settings: Settings) -> KafkaSettings:
 
 
 @contextmanager
-def opened_cluster(settings: Settings) -> Iterator[KafkaLog]:
-    """The log on Kafka, with its topics there; raises ``Problem`` when they are not."""
-    from pipeline.log.cluster_topics import CLUSTER_TOPICS
+def opened_cluster(settings: Settings, step: str = "") -> Iterator[KafkaLog]:
+    """The log on Kafka, with the topics there that a step, or a person, needs; raises ``Problem`` when not.
+
+    A topic that the user may not describe is missing for it.
+    """
+    from pipeline.log.cluster_topics import CLUSTER_TOPICS, STEP_TOPICS
     from pipeline.log.kafka import KafkaLog
 
     with closing(KafkaLog(kafka_of(settings))) as log:
         present = log.topics.present()
-        missing = [topic for topic in CLUSTER_TOPICS if topic not in present]
+        missing = [topic for topic in STEP_TOPICS.get(step, CLUSTER_TOPICS) if topic not in present]
         if missing:
             raise Problem(
                 f"topics are missing in the cluster: {', '.join(missing)}",
-                hint="run `aftermerge topics create` with a user who may",
+                hint="run `aftermerge topics create` with a user who may, and grant this one its rights"
+                " (docs/cluster.md)",
                 code=Exit.DATA,
             )
         yield log

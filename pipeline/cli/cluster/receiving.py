@@ -54,7 +54,7 @@ def receive(invocation: Invocation, listen: str | None) -> None:
     receiver = _receiver_of(settings)
     stop = threading.Event()
     with (
-        opened_cluster(settings) as log,
+        opened_cluster(settings, "receive") as log,
         opened_codecs(settings) as codecs,
         stopped_by_signals(stop),
         _served(settings, receiver, log, codecs) as server,

@@ -48,7 +48,7 @@ def normalize(invocation: Invocation, listen_health: str | None) -> None:
     settings = invocation.settings
     unseal = unsealer_here()
     mappings = mappings_of(settings.mappings)
-    with opened_cluster(settings) as log, opened_codecs(settings) as codecs:
+    with opened_cluster(settings, "normalize") as log, opened_codecs(settings) as codecs:
 
         def make(partition: int) -> Normalizer:
             persons = KnownPersons(persons_of(settings), log)
@@ -97,7 +97,7 @@ def correlate(invocation: Invocation, listen_health: str | None, standby: str | 
     invocation.overrides |= {"listen_health": listen_health, "standby": standby}
     settings = invocation.settings
     with (
-        opened_cluster(settings) as log,
+        opened_cluster(settings, "correlate") as log,
         opened_codecs(settings) as codecs,
         standing_by(settings, log) as standbys,
     ):
@@ -140,7 +140,7 @@ def sink(invocation: Invocation, listen_health: str | None) -> None:
     invocation.overrides |= {"listen_health": listen_health}
     settings = invocation.settings
     with (
-        opened_cluster(settings) as log,
+        opened_cluster(settings, "sink") as log,
         opened_server(settings, waiting=True) as store,
         opened_codecs(settings) as codecs,
     ):
