@@ -52,7 +52,6 @@ class Summary:
     rows: int = 0
     dead_letters: int = 0
     parked: int = 0
-    behind_horizon: int = 0
     rebuilt: bool = False
 
     def count(self, batch: Batch) -> None:
@@ -103,7 +102,6 @@ class Correlator:
         # what is folded is held for long and in no circles: searching it for garbage costs a fifth
         with collector_held_off(), _quick_handover():
             self.catch_up(summary, progress)
-        summary.behind_horizon = self._folding.behind_horizon()
         return summary
 
     def prepare(self, progress: ProgressCall | None = None) -> Summary:
@@ -144,7 +142,7 @@ class Correlator:
         raise RuntimeError(f"more than {UNFOLDABLE_MAX} events can't be folded: see the dead letters")
 
     def behind_horizon(self, name: str) -> int:
-        """How many events of a workspace, since it was opened here, were too old: a rebuild applies them."""
+        """How many events of a workspace were too old, since its last rebuild: another one applies them."""
         return self._folding.behind_horizon(name)
 
     @contextmanager

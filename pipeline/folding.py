@@ -58,7 +58,6 @@ class Folding:
         standby = stood_by()
         self.state = State(log, partition) if standby is None else standby.state
         self._workspaces: dict[str, Workspace] = {} if standby is None else standby.workspaces
-        self._behind = {name: one.clock.behind_horizon for name, one in self._workspaces.items()}
 
     def fold(self, records: list[Record], end: int) -> Batch:
         """Fold a batch and derive its rows; what can't be read becomes letters, what is unknown is parked."""
@@ -115,24 +114,18 @@ class Folding:
         batch.facts.append((name, version, list(rows.tables())))
         batch.state.extend(self.state.records(name, workspace.snapshot()))
 
-    def behind_horizon(self, name: str = "") -> int:
-        """How many events since it was opened here were too old, of one workspace or of all.
-
-        A rebuild applies them.
-        """
-        names = [name] if name else list(self._workspaces)
-        opened = [(self._workspaces[one], self._behind[one]) for one in names if one in self._workspaces]
-        return sum(workspace.clock.behind_horizon - before for workspace, before in opened)
+    def behind_horizon(self, name: str) -> int:
+        """How many events of a workspace were too old since its last rebuild: another one applies them."""
+        workspace = self._workspaces.get(name)
+        return self.state.behind_horizon(name) if workspace is None else workspace.clock.behind_horizon
 
     def close(self, name: str) -> None:
         """Let go of a workspace that others replace."""
         self._workspaces.pop(name, None)
-        self._behind.pop(name, None)
 
     def forget(self) -> None:
         """Let go of what was folded and not written: the next batch begins with what was committed."""
         self._workspaces.clear()
-        self._behind.clear()
         self.state = State(self._log, self._partition)
 
     def _open(self, name: str) -> Workspace:
@@ -140,7 +133,6 @@ class Folding:
         if workspace is None:
             workspace = Workspace.restore(self._parameters, self.state.load(name, self._parameters))
             self._workspaces[name] = workspace
-            self._behind[name] = workspace.clock.behind_horizon
         return workspace
 
 

@@ -131,6 +131,8 @@ def rebuild(
         for columns in batches_of(source._replace(skipped=set_aside.union(source.skipped))):
             destination.write_events(name, columns)
     written += _write(source, destination.outdated(name, version, epoch.version(0)))
+    # what was left out now, another rebuild would leave out, too: nothing waits for one any more
+    fold.workspace.clock.behind_horizon = 0
     return Rebuilt(fold.workspace, read, fold.folded, written, set_aside)
 
 

@@ -61,6 +61,7 @@ class State:
         self._partition = partition
         self._epochs: dict[str, Epoch] = {}
         self._parked: dict[str, dict[int, bytes]] = {}
+        self._behind_horizon: dict[str, int] = {}
         #: what was read and nobody asked for yet: a topic is read once, however many workspaces are in it
         self._unread: dict[str, list[tuple[bytes, bytes]]] = {}
         #: what was followed and belongs to a snapshot that has not ended, by workspace
@@ -73,6 +74,8 @@ class State:
                 self._parked.setdefault(name.decode(), {})[int(entry[len(_PARKED) :])] = value
             else:
                 self._unread.setdefault(name.decode(), []).append((entry, value))
+                if entry == CLOCK:
+                    self._behind_horizon[name.decode()] = _behind_horizon(value)
 
     def workspaces(self) -> list[str]:
         """Workspaces that have a state."""
@@ -81,6 +84,10 @@ class State:
     def epoch(self, workspace: str) -> Epoch:
         """The epoch in force; ``KeyError`` for a workspace that was never loaded."""
         return self._epochs[workspace]
+
+    def behind_horizon(self, workspace: str) -> int:
+        """How many events of a workspace waited for a rebuild when the state was read."""
+        return self._behind_horizon.get(workspace, 0)
 
     def parked(self, workspace: str) -> dict[int, bytes]:
         """Records of unknown type, by offset."""
@@ -161,6 +168,7 @@ class State:
     ) -> None:
         """Put the state of a rebuild in the place of the former one, in one transaction."""
         self._epochs[workspace] = msgspec.structs.replace(epoch, rebuilding=False)
+        self._behind_horizon.pop(workspace, None)
         prefix = workspace.encode() + _SEPARATOR
         present = {prefix + key for key, _ in snapshot}
         kept = (prefix + _EPOCH, prefix + _PARKED)
@@ -175,29 +183,29 @@ class State:
 
 def told_epochs(log: Log, workspace: str, partition: int, since: int) -> Iterator[Epoch]:
     """The epochs that whoever folds a workspace told from an offset of the topic on."""
-    for value in _told(log, workspace, _EPOCH, partition, since, None):
+    for value in _told(log, workspace, _EPOCH, partition, since):
         yield msgspec.json.decode(value, type=Epoch)
 
 
-def told_behind_horizon(
-    log: Log, workspace: str, partition: int, since: int, until: int | None = None
-) -> Iterator[int]:
-    """How many events of a workspace were too old, in all since its last rebuild, each time it was told.
+def told_behind_horizon(log: Log, workspace: str, partition: int, since: int) -> int:
+    """How many events of a workspace were too old, in all since its last rebuild, as it was told last.
 
-    ``since`` and ``until`` are offsets of the topic; without ``until``, all that is there.
+    ``since`` is an offset of the topic; 0 when nothing was told from there on.
     """
-    for value in _told(log, workspace, CLOCK, partition, since, until):
-        yield msgspec.msgpack.decode(value, type=Clock).behind_horizon
+    last = b""
+    for last in _told(log, workspace, CLOCK, partition, since):  # noqa: B007 - the last one holds
+        pass
+    return _behind_horizon(last) if last else 0
 
 
-def _told(
-    log: Log, workspace: str, entry: bytes, partition: int, since: int, until: int | None
-) -> Iterator[bytes]:
+def _behind_horizon(clock: bytes) -> int:
+    return msgspec.msgpack.decode(clock, type=Clock).behind_horizon
+
+
+def _told(log: Log, workspace: str, entry: bytes, partition: int, since: int) -> Iterator[bytes]:
     key, offset = workspace.encode() + _SEPARATOR + entry, since
     while records := log.read(STATE, partition, offset, READ_RECORDS_MAX):
         offset = records[-1].offset + 1
         for record in records:
-            if until is not None and record.offset >= until:
-                return
             if record.key == key and record.value:
                 yield record.value

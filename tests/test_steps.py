@@ -266,10 +266,14 @@ def test_what_came_from_behind_the_horizon_waits_for_a_rebuild(
     place.append([*first, deployed("api", 24 * 29, tag="v3")])
     place.correlate(parameters=short)
     place.append([late])
-    summary = place.correlate(parameters=short)
-    assert summary.behind_horizon == 1
+    place.correlate(parameters=short)
+    # whoever looks later is told, too
+    later = Correlator(place.log, Codec(), Sink(place.store), short, 100)
+    assert later.behind_horizon(ACME) == 1
     assert place.held()["deployments"][0] == 2
-    Correlator(place.log, Codec(), Sink(place.store), short, 100).rebuild(ACME)
+    later.rebuild(ACME)
+    assert later.behind_horizon(ACME) == 0
+    assert Correlator(place.log, Codec(), Sink(place.store), short, 100).behind_horizon(ACME) == 0
     assert place.held()["deployments"][0] == 3
     (tmp_path / "fresh").mkdir()
     with Place(tmp_path / "fresh", dsn) as fresh:

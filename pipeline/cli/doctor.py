@@ -21,7 +21,7 @@ from pipeline.cli.finding import Finding
 from pipeline.cli.frame import Invocation, examples, known_problem, shared_options
 from pipeline.cli.holding import LOCK_FILE, holder
 from pipeline.cli.kept import kept_lines, size_text
-from pipeline.cli.leftovers import dead_letter_lines, unused_lines
+from pipeline.cli.leftovers import behind_horizon_lines, dead_letter_lines, unused_lines
 from pipeline.cli.output import format_option, write_rows
 from pipeline.cli.version import DISTRIBUTION, version
 from pipeline.running import Running, is_alive, live, read
@@ -213,7 +213,7 @@ def _cluster_contents(settings: Settings, *, acknowledge: bool) -> Iterator[Find
     with _known():
         with opened_log(settings, create=False) as log:
             yield from step_lines(settings, log)
-            yield from _left(log, acknowledge=acknowledge)
+            yield from _left(settings, log, acknowledge=acknowledge)
         with opened_store(settings) as store:
             yield from _store(store, store.place)
 
@@ -227,7 +227,7 @@ def _contents(settings: Settings, *, acknowledge: bool) -> Iterator[Finding]:
     with _known(), opened_log(settings, create=False) as log:
         yield from _log(log, served=live(settings.data) is not None)
         yield from (Finding("kept", topic, words) for topic, words in kept_lines(settings, log))
-        yield from _left(log, acknowledge=acknowledge)
+        yield from _left(settings, log, acknowledge=acknowledge)
         with opened_store(settings) as store:
             yield from _store(store, EMBEDDED if settings.embedded else store.place)
 
@@ -243,10 +243,11 @@ def _known() -> Iterator[None]:
         raise known_problem(error) from error
 
 
-def _left(log: Log, *, acknowledge: bool) -> Iterator[Finding]:
+def _left(settings: Settings, log: Log, *, acknowledge: bool) -> Iterator[Finding]:
     lines = dead_letter_lines(log, acknowledge=acknowledge)
     yield from (Finding("dead letters", *line) for line in lines)
     yield from (Finding("unused", *line) for line in unused_lines(log))
+    yield from (Finding("log", *line) for line in behind_horizon_lines(log, settings.workspace))
 
 
 def _log(log: Log, *, served: bool) -> Iterator[Finding]:

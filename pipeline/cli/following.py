@@ -64,10 +64,8 @@ class UpFollower:
         outcome.correlated += now["folded"] - before["folded"]
         outcome.rows += now["rows"] - before["rows"]
         outcome.dead_letters += now["dead_letters"] - before["dead_letters"]
-        behind, behind_before = now["behind_horizon"], before["behind_horizon"]
-        if behind and behind != behind_before:
-            # fewer than before: somebody else's rebuild began to count anew
-            outcome.behind_horizon += behind - behind_before if behind > behind_before else behind
+        if behind := now["behind_horizon"]:
+            outcome.behind_horizon += behind
             outcome.rows += self.rebuild(progress)["rows"]
             outcome.rebuilt = True
         return outcome

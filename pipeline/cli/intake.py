@@ -67,11 +67,13 @@ def correlate(
     outcome.correlated += summary.folded
     outcome.rows += summary.rows
     outcome.dead_letters += summary.dead_letters
-    outcome.behind_horizon += summary.behind_horizon
+    behind = step.behind_horizon(parts.workspace)
+    outcome.behind_horizon += behind
     outcome.rebuilt = summary.rebuilt
     if summary.parked:
         outcome.notes.append(f"{summary.parked:,} events of an unknown type wait for a newer version")
-    if summary.behind_horizon:
+    if behind:
+        # also those of an import that ended before its rebuild
         again = step.rebuild(parts.workspace, progress)
         outcome.rows += again.rows
         outcome.dead_letters += again.dead_letters

@@ -75,3 +75,15 @@ def unused_lines(log: Log) -> Iterator[Line]:
         last = moment(max(found.last_at for found in kinds.values()))
         told = f"{total:,} ({', '.join(parts)}), the last one {last:%Y-%m-%d %H:%M} UTC"
         yield Line(source, told, "note", "nothing is made of these kinds: the sender can leave them out")
+
+
+def behind_horizon_lines(log: Log, workspace: str) -> Iterator[Line]:
+    """How many events came too late for what is in memory, and wait for a rebuild."""
+    from pipeline.log.partitioning import partition_in
+    from pipeline.log.topics import STATE
+    from pipeline.state import told_behind_horizon
+
+    partition = partition_in(log, workspace)
+    if waiting := told_behind_horizon(log, workspace, partition, log.begin(STATE, partition)):
+        advice = "`aftermerge rebuild` applies them, and so does the next import"
+        yield Line("behind the horizon", f"{waiting:,}", "note", advice)

@@ -69,7 +69,7 @@ class ClusterFollower:
         outcome.elsewhere = True
         outcome.correlated += outcome.appended
         outcome.dead_letters += self._letters()
-        if behind := self._behind_horizon():
+        if behind := self._behind_horizon(again=outcome.unchanged > 0):
             outcome.behind_horizon += behind
             done = self.rebuild(progress)
             outcome.rows += done["rows"]
@@ -186,19 +186,17 @@ class ClusterFollower:
             for _, letter in read_letters(self.log, self.letters_end)
         )
 
-    def _behind_horizon(self) -> int:
-        """How many events since then were too old to be folded: a rebuild applies them."""
+    def _behind_horizon(self, *, again: bool) -> int:
+        """How many events were too old to be folded, as it was told since then: a rebuild applies them.
+
+        ``again``: some events were there already, so it may have been told before, to an import that ended
+        too soon.
+        """
         from pipeline.log.topics import STATE
         from pipeline.state import told_behind_horizon
 
-        now = _last(told_behind_horizon(self.log, self.workspace, self.partition, self.state_end))
-        if not now:
-            return 0
-        # rarely: what the topic held before is read in whole
-        begin = self.log.begin(STATE, self.partition)
-        before = _last(told_behind_horizon(self.log, self.workspace, self.partition, begin, self.state_end))
-        # fewer than before: somebody else's rebuild began to count anew
-        return now - before if now >= before else now
+        since = self.log.begin(STATE, self.partition) if again else self.state_end
+        return told_behind_horizon(self.log, self.workspace, self.partition, since)
 
 
 def cluster_follower(settings: Settings, log: KafkaLog, codecs: Codecs, workspace: str) -> ClusterFollower:
@@ -256,10 +254,3 @@ class _Stalled:
             hint="everything is safe in the log, nothing has to be told again: start it, or see what it says",
             code=Exit.UNAVAILABLE,
         )
-
-
-def _last(found: Iterable[int]) -> int:
-    last = 0
-    for last in found:  # noqa: B007 - the last one is what is asked for
-        pass
-    return last

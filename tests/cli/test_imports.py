@@ -17,6 +17,7 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.instants import machine_now
 from pipeline.cli.intake import DEAD_LETTERS_JUDGED_MIN
 from pipeline.core.events import ChangeMerged, DeploymentFinished, Event
+from pipeline.correlate import Correlator, Summary
 from pipeline.sources.cloudevents import parse_line, render
 
 HOUR = 3_600_000_000
@@ -254,6 +255,38 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path: Path) -> None:
     result = run(tmp_path / "data", "replay", file)
     assert result.exit_code == Exit.USAGE
     assert "damaged or cut off after line" in result.stderr
+
+
+def waiting(data: Path) -> list[str]:
+    """What ``doctor`` says of events that wait for a rebuild."""
+    lines = json.loads(run(data, "doctor", "--format", "json").stdout)
+    return [line["value"] for line in lines if line["what"] == "behind the horizon"]
+
+
+def test_an_import_that_ended_before_its_rebuild_is_finished_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, old = tmp_path / "data", written(tmp_path / "old.jsonl", world())
+    newest = msgspec.structs.replace(
+        world(1)[0], id="newest", time=START + 400 * 24 * HOUR, change="acme/api#9"
+    )
+    newest = msgspec.structs.replace(newest, received_at=newest.time)
+    assert run(data, "replay", written(tmp_path / "new.jsonl", [newest])).exit_code == Exit.OK
+
+    def interrupted(self: Correlator, name: str, progress: object = None) -> Summary:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Correlator, "rebuild", interrupted)
+        assert run(data, "replay", old).exit_code == Exit.INTERRUPTED
+    assert waiting(data) == ["10"]
+    again = run(data, "replay", old, "--format", "json")
+    assert again.exit_code == Exit.OK
+    assert counts(again)["events behind the horizon"] == 10
+    assert waiting(data) == []
+    found = run(data, "sql", "--format", "csv", "SELECT count() FROM deployments FINAL")
+    assert found.stdout.splitlines()[-1] == "5"
+    assert counts(run(data, "replay", old, "--format", "json"))["events behind the horizon"] == 0
 
 
 def test_lines_of_another_workspace_are_counted(tmp_path: Path) -> None:

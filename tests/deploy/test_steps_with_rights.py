@@ -14,7 +14,7 @@ from pipeline.cli.exits import Exit
 from pipeline.sources.cloudevents import render
 from pipeline.store import Store
 from tests.answers import ask
-from tests.deploy.secured import USERS, secured
+from tests.deploy.secured import USERS, Cluster, secured
 from tests.kafka.servers import free_ports
 from tests.live.process import ROOT, STOP_SECONDS_MAX, TOKEN, command, environment, eventually
 from tests.live.test_store_gone import store
@@ -27,11 +27,14 @@ COMMAND_SECONDS_MAX = 120.0
 CONTENT = {"Content-Type": "application/cloudevents-batch+json", "Authorization": f"Bearer {TOKEN}"}
 
 
-def test_a_delivery_becomes_rows_and_nobody_has_more_rights_than_listed(tmp_path: Path) -> None:
-    (tmp_path / "broker").mkdir()
-    (store_port, *ports) = free_ports(1 + len(USERS))
-    with secured(tmp_path / "broker") as broker, store(tmp_path / "server", store_port):
-        told = {
+class Guarded:
+    """What a user of a secured cluster is told, its commands, and the steps that run."""
+
+    def __init__(self, directory: Path, broker: Cluster, store_port: int) -> None:
+        self.directory = directory
+        self.steps: dict[str, subprocess.Popen[bytes]] = {}
+        self.dsn = f"clickhouse://127.0.0.1:{store_port}"
+        self.told = {
             user: environment(
                 kafka_bootstrap=broker.bootstrap,
                 kafka_security_protocol="SASL_PLAINTEXT",
@@ -42,62 +45,76 @@ def test_a_delivery_becomes_rows_and_nobody_has_more_rights_than_listed(tmp_path
                 horizon_days="3650",
                 kafka_replicas="1",
                 kafka_replicas_in_sync_min="1",
-                store_dsn=f"clickhouse://127.0.0.1:{store_port}",
+                store_dsn=self.dsn,
                 database="guarded",
                 person_key="5f" * 32,
-                data=str(tmp_path / "data"),
+                data=str(directory / "data"),
             )
             for user in USERS
         }
 
-        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                command(*arguments),
-                check=False,
-                env=told["admin"],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                timeout=COMMAND_SECONDS_MAX,
+    def run(self, *arguments: str) -> None:
+        """One command of a person, which has to end well."""
+        done = subprocess.run(
+            command(*arguments),
+            check=False,
+            env=self.told["admin"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS_MAX,
+        )
+        assert done.returncode == Exit.OK, (arguments, done.stdout, done.stderr)
+
+    def start(self, step: str, port: int) -> None:
+        with (self.directory / f"{step}.out").open("wb") as out:
+            listening = ("--listen", f"127.0.0.1:{port}")
+            self.steps[step] = subprocess.Popen(
+                command(step, *listening), env=self.told[step], cwd=ROOT, stdout=out, stderr=out
             )
 
-        for arguments in (("topics", "create"), ("migrate",)):
-            done = run(*arguments)
-            assert done.returncode == 0, done.stderr
-        addresses = dict(zip(USERS, ports, strict=True))
-        steps = {}
-        for user in USERS[:-1]:
-            listening = ("--listen", f"127.0.0.1:{addresses[user]}")
-            with (tmp_path / f"{user}.out").open("wb") as out:
-                steps[user] = subprocess.Popen(
-                    command(user, *listening), env=told[user], cwd=ROOT, stdout=out, stderr=out
-                )
+    def said(self) -> dict[str, str]:
+        return {step: (self.directory / f"{step}.out").read_text() for step in self.steps}
 
-        def said() -> dict[str, str]:
-            return {user: (tmp_path / f"{user}.out").read_text() for user in steps}
+    def has_rows(self) -> bool:
+        assert all(process.poll() is None for process in self.steps.values()), self.said()
+        with closing(Store.open(self.dsn, "guarded")) as opened:
+            counts = "SELECT (SELECT count() FROM changes), (SELECT count() FROM deployments)"
+            (found,) = opened.query(counts).rows
+        return all(map(int, map(str, found)))
 
+    def stop(self) -> None:
+        """Each ends with 0."""
+        for process in self.steps.values():
+            process.send_signal(signal.SIGTERM)
+        for step, process in self.steps.items():
+            assert process.wait(STOP_SECONDS_MAX) == 0, (step, self.said()[step])
+
+    def kill(self) -> None:
+        for process in self.steps.values():
+            process.kill()
+            process.wait()
+
+
+def test_a_delivery_becomes_rows_and_nobody_has_more_rights_than_listed(tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir()
+    (store_port, *ports) = free_ports(len(USERS))
+    with secured(tmp_path / "broker") as broker, store(tmp_path / "server", store_port):
+        guarded = Guarded(tmp_path, broker, store_port)
+        guarded.run("topics", "create")
+        guarded.run("migrate")
+        for step, port in zip(USERS, ports, strict=False):
+            guarded.start(step, port)
         try:
-            eventually(lambda: "receive is up" in said()["receive"], f"{said()}", DONE_SECONDS_MAX)
+            eventually(
+                lambda: "receive is up" in guarded.said()["receive"], f"{guarded.said()}", DONE_SECONDS_MAX
+            )
             body = json.dumps([json.loads(render(event, "default")) for event in history()[:40]]).encode()
-            answer = ask(f"127.0.0.1:{addresses['receive']}", "/receive/default/cloudevents", body, CONTENT)
+            answer = ask(f"127.0.0.1:{ports[0]}", "/receive/default/cloudevents", body, CONTENT)
             assert answer.status == 202, answer
-
-            def rows() -> list[tuple[object, ...]]:
-                assert all(process.poll() is None for process in steps.values()), said()
-                with closing(Store.open(f"clickhouse://127.0.0.1:{store_port}", "guarded")) as opened:
-                    counts = "SELECT (SELECT count() FROM changes), (SELECT count() FROM deployments)"
-                    (found,) = opened.query(counts).rows
-                return [found] if all(map(int, map(str, found))) else []
-
-            eventually(rows, f"no rows: {said()}", DONE_SECONDS_MAX)
+            eventually(guarded.has_rows, f"no rows: {guarded.said()}", DONE_SECONDS_MAX)
             for arguments in (("doctor",), ("topics", "check"), ("dlq", "list"), ("rebuild", "--dry-run")):
-                done = run(*arguments)
-                assert done.returncode == Exit.OK, (arguments, done.stdout, done.stderr)
-            for process in steps.values():
-                process.send_signal(signal.SIGTERM)
-            for user, process in steps.items():
-                assert process.wait(STOP_SECONDS_MAX) == 0, (user, said()[user])
+                guarded.run(*arguments)
+            guarded.stop()
         finally:
-            for process in steps.values():
-                process.kill()
-                process.wait()
+            guarded.kill()
