@@ -79,7 +79,8 @@ class ClusterSettings(BaseModel):
             ge=1,
             le=1_000,
             description="How many partitions `aftermerge topics create` gives each topic: at most so many"
-            " processes share a step. All of a workspace is in one of them. Another number is a rebuild.",
+            " processes share a step. All of a workspace is in one of them. Another number is a rebuild"
+            ' (docs/cluster.md, "Another number of partitions").',
         ),
     ] = 6
     kafka_replicas: Annotated[

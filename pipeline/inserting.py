@@ -6,10 +6,13 @@ insert: a crash repeats inserts, which changes nothing, because versions decide 
 
 from __future__ import annotations
 
+import logging
+
 from pipeline.codec import Codec
 from pipeline.codec.facts import FactCodec
 from pipeline.dead_letters import decode_letter
 from pipeline.folding import by_workspace
+from pipeline.log.partitioning import partition_of
 from pipeline.log.protocol import Log, LogCorrupt, NewRecord, Record
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARKED
 from pipeline.reached import places, reached
@@ -17,6 +20,7 @@ from pipeline.sink import GROUP, row_of_letter
 from pipeline.store import Store, StoreUnavailable
 
 BATCH_RECORDS_MAX = 50_000
+_log = logging.getLogger(__name__)
 #: state kept for each record that this version does not know
 PARKED_READ_MAX = 100_000
 
@@ -32,7 +36,23 @@ class Inserter:
         self._partition = partition
         #: how far it has come in each topic, in the order in which they are inserted
         self._offsets = {place.topic: reached(log, place) for place in places(GROUP, partition)}
+        if self._offsets[EVENTS] and not self._any_rows():
+            self._begin_again()
         self._insert_parked()
+
+    def _any_rows(self) -> bool:
+        count = self._log.partitions(EVENTS)
+        return any(partition_of(name, count) == self._partition for name in self._store.workspaces())
+
+    def _begin_again(self) -> None:
+        """Somebody took the rows away: all are inserted anew, from what the topics hold."""
+        _log.warning(
+            "partition %d: the store has lost its rows, they are inserted from the log again", self._partition
+        )
+        # all of them before the first row is there: after an interruption no loss can be seen any more
+        for topic in self._offsets:
+            self._log.commit(GROUP, topic, self._partition, 0)
+            self._offsets[topic] = 0
 
     def turn(self) -> int:
         """Insert what is there, up to a batch of each topic; returns how many records that were."""

@@ -19,9 +19,11 @@ from pipeline.log.cluster_topics import CLUSTER_TOPICS
 from pipeline.log.protocol import Log, NewRecord
 from pipeline.log.topics import EVENTS, PARKED, fact_topic
 from pipeline.publish import Publisher
-from tests.places import ACME, Crash, CrashingLog, CrashingStore, Place, history
+from pipeline.store import Store
+from tests.places import ACME, OTHER, Crash, CrashingLog, CrashingStore, Place, history
 from tests.runs import PARAMETERS
 from tests.store.rows import row
+from tests.worlds import ticked
 
 
 @pytest.fixture
@@ -97,6 +99,43 @@ def test_a_rebuild_restates_and_deletes_by_way_of_topics(place: Place, undisturb
     insert(place)
     assert place.held() == undisturbed
     assert place.store.live_rows("services", ACME) == stray
+
+
+def emptied(place: Place) -> None:
+    """Somebody drops the database, and has it made anew."""
+    place.store._session.command(f"DROP DATABASE {place.database} SYNC", "drop")
+    place.store.close()
+    place.store = Store.open(place.dsn, place.database)
+    place.store.migrate()
+
+
+def test_a_store_that_lost_its_rows_gets_them_again(place: Place, undisturbed: dict[str, Any]) -> None:
+    place.append(history())
+    correlator(place.log).run()
+    insert(place)
+    emptied(place)
+    # it is interrupted as soon as the first rows are there, and goes on
+    with pytest.raises(Crash):
+        insert(place, store=CrashingStore(place.store, 3))
+    insert(place)
+    assert place.held() == undisturbed
+    assert insert(place) == 0
+
+
+def test_a_store_with_rows_of_another_partition_has_lost_those_of_this_one(
+    place: Place, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.append(history())
+    correlator(place.log).run()
+    insert(place)
+    emptied(place)
+    # of two partitions, the other workspace is in the second one, which has its rows again already
+    monkeypatch.setattr("pipeline.inserting.partition_of", lambda name, count: int(name == OTHER))
+    for column in Codec().decode(Codec().encode([ticked(1)])).columns:
+        place.store.insert_events(column.record, OTHER, column.table)
+    insert(place)
+    assert place.held() == undisturbed
+    assert place.store.workspaces() == {ACME, OTHER}
 
 
 def test_every_table_has_its_topic(place: Place, undisturbed: dict[str, Any]) -> None:

@@ -187,6 +187,12 @@ class Store:
         """Whether a question of this program has any answer; raises ``StoreUnavailable``, as writing does."""
         return bool(self._read(sql, parameters or {}).rows)
 
+    def workspaces(self) -> frozenset[str]:
+        """Those of which any event is in the store; a new or emptied store has none."""
+        return frozenset(
+            str(name) for (name,) in self._read("SELECT DISTINCT workspace FROM events", {}).rows
+        )
+
     def live_rows(self, table: str, workspace: str) -> list[dict[str, object]]:
         """The rows that hold, by key, without ``version``: facts are equal when these are."""
         keys = ", ".join(TABLES[table].keys)

@@ -98,7 +98,7 @@ class Session:
 REMADE = (
     "A database that is gone as a whole is made anew by the next start (in a cluster of steps: by `aftermerge"
     " migrate`); where single tables are gone, drop what is left of it first. Its rows are computed from the"
-    " log again (in a cluster of steps: by `aftermerge rebuild`)"
+    " log again (in a cluster of steps: when `sink` is started again)"
 )
 
 

@@ -70,7 +70,7 @@ def test_every_grant_is_one_that_the_engine_reads(dsn: str) -> None:
 def test_rights_in_clickhouse_are_the_least() -> None:
     for name in users():
         assert {grant.partition(" ON ")[2].partition(".")[0] for grant in grants(name)} <= {
-            "owner": {"aftermerge", "aftermerge_rebuild", "system"},
+            "owner": {"aftermerge", "aftermerge_rehearsal", "system"},
             "sink": {"aftermerge", "system"},
             "grafana": {"aftermerge", "otel", "system"},
             "otel": {"otel"},

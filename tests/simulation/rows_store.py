@@ -34,6 +34,16 @@ class RowsStore(Store):
     def holds(self, sql: str, parameters: Mapping[str, object] | None = None) -> bool:
         raise AssertionError(f"nobody asks the model: {sql}")
 
+    def workspaces(self) -> frozenset[str]:
+        """Of which any event is here."""
+        return frozenset(
+            name
+            for table, blocks in self.blocks.items()
+            if table not in TABLES
+            for block in blocks
+            for name in pa.table(block).column("workspace").to_pylist()
+        )
+
     def held(self) -> Tables:
         """The rows that hold, of each table that has any."""
         found: Tables = {}

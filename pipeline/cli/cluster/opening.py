@@ -61,15 +61,26 @@ def opened_cluster(settings: Settings, step: str = "") -> Iterator[KafkaLog]:
     """
     from pipeline.log.cluster_topics import CLUSTER_TOPICS, STEP_TOPICS
     from pipeline.log.kafka import KafkaLog
+    from pipeline.log.topics import UNDIVIDED
 
     with closing(KafkaLog(kafka_of(settings))) as log:
         present = log.topics.present()
-        missing = [topic for topic in STEP_TOPICS.get(step, CLUSTER_TOPICS) if topic not in present]
+        needed = STEP_TOPICS.get(step, CLUSTER_TOPICS)
+        missing = [topic for topic in needed if topic not in present]
         if missing:
             raise Problem(
                 f"topics are missing in the cluster: {', '.join(missing)}",
                 hint="run `aftermerge topics create` with a user who may, and grant this one its rights"
                 " (docs/cluster.md)",
+                code=Exit.DATA,
+            )
+        divided = {topic: present[topic] for topic in needed if topic not in UNDIVIDED}
+        if len(set(divided.values())) > 1:
+            fewest, most = min(divided, key=divided.__getitem__), max(divided, key=divided.__getitem__)
+            raise Problem(
+                f"topics differ in their partitions: {fewest} has {divided[fewest]}, {most} {divided[most]},"
+                " and a workspace would be in two of them",
+                hint="docs/cluster.md tells how partitions are changed: never on topics that are in use",
                 code=Exit.DATA,
             )
         yield log

@@ -91,12 +91,16 @@ class Topics:
         """The settings of a topic as the cluster has them now; nothing for one that isn't there."""
         return self._described(topic)
 
-    def present(self) -> frozenset[str]:
-        """The topics that are there now, by the names they have with us."""
+    def present(self) -> dict[str, int]:
+        """The topics that are there now, by the names they have with us, and how many partitions each has."""
         prefix = self._settings.prefix
         with translated(self._settings, "list the topics"):
             found = patiently(self._settings, lambda seconds: self._admin.list_topics(timeout=seconds))
-        return frozenset(name.removeprefix(prefix) for name in found.topics if name.startswith(prefix))
+        return {
+            name.removeprefix(prefix): len(topic.partitions)
+            for name, topic in found.topics.items()
+            if name.startswith(prefix)
+        }
 
     def forget(self, topic: str) -> None:
         """Look it up again when it is needed."""
