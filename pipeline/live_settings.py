@@ -125,6 +125,13 @@ class LiveSettings(BaseModel):
             " first group that matched is the incident.",
         ),
     ] = texts.INCIDENTS
+    revert_pattern: Annotated[
+        str,
+        Field(
+            description="Regular expression that finds the changes which a change's text says it takes back,"
+            " with two groups: the repository, which may be left out, and the number.",
+        ),
+    ] = texts.REVERTS
     section_patterns: Annotated[
         dict[str, str],
         Field(
@@ -158,6 +165,14 @@ class LiveSettings(BaseModel):
             re.compile(value)
         except re.error as error:
             raise ValueError(f"is no regular expression: {error}") from None
+        return value
+
+    @field_validator("revert_pattern")
+    @classmethod
+    def _is_a_revert(cls, value: str) -> str:
+        groups = re.compile(cls._is_a_pattern(value)).groups
+        if groups != texts.REVERT_GROUPS:
+            raise ValueError(f"needs {texts.REVERT_GROUPS} groups, repository and number, it has {groups}")
         return value
 
     @field_validator("section_patterns")

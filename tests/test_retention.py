@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipeline import retention
@@ -20,12 +21,16 @@ from pipeline.dead_letters import (
     unsettled,
     waiting,
 )
-from pipeline.log.protocol import Record
-from pipeline.log.topics import DEAD_LETTERS, PARTITION
+from pipeline.embedded import Embedded
+from pipeline.log.protocol import NewRecord, Record
+from pipeline.log.topics import DEAD_LETTERS, PARTITION, RECEIVED, UNUSED
+from pipeline.normalize import Normalizer
 from pipeline.poison import UNFOLDABLE, letter_of, unfoldable
 from pipeline.retention import expire_letters
 from pipeline.sink import Sink
-from tests.places import ACME, NOW, Place
+from pipeline.sources.deliveries import Delivery, Reader
+from pipeline.sources.texts import Patterns
+from tests.places import ACME, NOW, Place, history
 from tests.runs import PARAMETERS
 
 KEPT = 30 * DAY
@@ -125,3 +130,38 @@ def test_what_expires_leaves_the_table(place: Place) -> None:
     assert [row[2] for row in place.letters()] == [1, 7]
     step.run()
     assert len(place.letters()) == 2
+
+
+def test_the_loop_of_up_lets_expire_what_its_settings_say(place: Place) -> None:
+    place.log.create_topic(RECEIVED)
+    place.log.create_topic(UNUSED, compacted=True)
+    bury(place.log, map(refused, (40, 10)))
+    for days in (40, 10):
+        delivery = Delivery(ACME, "github", NOW - days * DAY, {"x-github-event": "ping"}, b"{}")
+        place.log.append(RECEIVED, PARTITION, [NewRecord(ACME.encode(), msgspec.msgpack.encode(delivery))])
+    place.append(history()[:3])
+    moment = NOW
+    unseal = msgspec.msgpack.Decoder(Delivery).decode
+    loop = Embedded(
+        place.log,
+        Codec(),
+        Normalizer(place.log, Codec(), Reader(str, Patterns()), unseal, lambda: moment),
+        Correlator(place.log, Codec(), Sink(place.store), PARAMETERS, 100),
+        workspaces=[],
+        unseal=unseal,
+        kept_days=30,
+        letters_days=20,
+        now=lambda: moment,
+    )
+    loop.turn()
+    assert loop.condition.expired == 1
+    assert kept(place) == [10]
+    assert len(place.letters()) == 1
+    moment += 15 * DAY
+    loop.turn()
+    assert loop.condition.expired == 1
+    assert kept(place) == []
+    moment += 10 * DAY
+    loop.turn()
+    assert loop.condition.expired == 2
+    assert place.log.read(RECEIVED, PARTITION, 0, 10) == []

@@ -22,10 +22,10 @@ _COLUMNS = (
     "ahead",
     "95 %",
     "right",
+    "none",
     "Brier",
     "ECE",
 )
-_SHORT_COLUMNS = ("model", "n", "first", "95 %", "in first 3", "intensity is ahead by", "95 %")
 
 
 def write_evaluation(evaluation: Evaluation, format_: str) -> None:
@@ -54,6 +54,7 @@ def _cells(row: Row) -> Sequence[object]:
         _points(row.ahead),
         _interval(row.ahead_low, row.ahead_high, points=True),
         _percent(row.right),
+        f"{round((row.none_precision or 0) * row.none_said)} of {row.none_said}",
         f"{row.brier:.2f}",
         f"{row.ece:.2f}",
     )

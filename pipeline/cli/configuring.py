@@ -101,6 +101,7 @@ def reader_of(
         emergency_text=settings.emergency_pattern,
         incidents=settings.incident_pattern,
         sections=settings.section_patterns,
+        reverts=settings.revert_pattern,
     )
     labels = frozenset(label.casefold() for label in names(settings.incident_labels))
     return Reader(person_token, patterns, labels, mappings)

@@ -1,6 +1,7 @@
 """What reviews need to know from titles, descriptions and labels; the text itself is not kept.
 
-Every pattern is a setting. A match is looked for in the first ``TEXT_CHARACTERS_MAX`` characters.
+Every pattern but git's own words for a revert is a setting. A match is looked for in the first
+``TEXT_CHARACTERS_MAX`` characters.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ REVERTS = (
     r"\b(?:this\s+)?reverts?\s+(?:pull request\s+|merge request\s+|pr\s+|mr\s+)?"
     r"(?:([\w.-]+/[\w.-]+))?[#!](\d+)"
 )
+REVERT_GROUPS = 2
+#: written by `git revert`
 REVERTED_COMMITS = r"\bthis reverts commit ([0-9a-f]{7,64})\b"
 
 
@@ -61,13 +64,21 @@ class Patterns:
         emergency_text: str = EMERGENCY_TEXT,
         incidents: str = INCIDENTS,
         sections: dict[str, str] = SECTIONS,
+        reverts: str = REVERTS,
     ) -> None:
+        """``reverts`` has two groups: the repository, which may be left out, and the number of a change."""
         self._labels = frozenset(label.casefold() for label in emergency_labels)
         self._emergency = _compiled("emergency text", emergency_text)
         self._incidents = _compiled("incidents", incidents)
         self._usual_incidents = incidents == INCIDENTS
         self._sections = {name: _compiled(f"section {name}", text) for name, text in sections.items()}
-        self._reverts = _compiled("reverts", REVERTS)
+        self._reverts = _compiled("reverts", reverts)
+        if self._reverts.groups != REVERT_GROUPS:
+            raise ValueError(
+                f"the pattern for reverts needs {REVERT_GROUPS} groups, repository and number, it has"
+                f" {self._reverts.groups}"
+            )
+        self._usual_reverts = reverts == REVERTS
         self._commits = _compiled("reverted commits", REVERTED_COMMITS)
 
     def read(self, repository: str, title: str, text: str, labels: Sequence[str]) -> Said:
@@ -81,7 +92,7 @@ class Patterns:
             emergency,
             self._incidents_of(whole, small),
             self._sections_of(whole) if text else [],
-            self._reverts_of(whole, repository) if "revert" in small else [],
+            self._reverts_of(whole, repository) if "revert" in small or not self._usual_reverts else [],
         )
 
     def _incidents_of(self, whole: str, small: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli.configuring import reader_of
 from pipeline.settings import (
     ENVIRONMENT_PREFIX,
     InvalidSettings,
@@ -65,6 +66,8 @@ def test_a_wrong_value_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatc
         ("batch_rows", 0),
         ("dead_letter_ratio_max", 1.5),
         ("store_dsn", "mysql://host"),
+        ("revert_pattern", "reverts #(\\d+)"),
+        ("emergency_pattern", "("),
     ],
 )
 def test_what_can_not_work_is_refused(name: str, value: object) -> None:
@@ -98,6 +101,24 @@ def test_the_store_is_embedded_unless_a_server_is_named(tmp_path: Path) -> None:
 def test_misspelled_variables_are_found() -> None:
     environment = {"AFTERMERGE_WORKSPCE": "x", "AFTERMERGE_WORKSPACE": "y", "PATH": "z"}
     assert unknown_variables(environment) == ["AFTERMERGE_WORKSPCE"]
+
+
+def test_what_is_looked_for_in_texts_is_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERMERGE_EMERGENCY_LABELS", "now, at once")
+    monkeypatch.setenv("AFTERMERGE_EMERGENCY_PATTERN", "^fire:")
+    monkeypatch.setenv("AFTERMERGE_INCIDENT_PATTERN", r"ticket (\d+)")
+    monkeypatch.setenv("AFTERMERGE_SECTION_PATTERNS", '{"plan": "plan b"}')
+    monkeypatch.setenv("AFTERMERGE_REVERT_PATTERN", r"undoes (?:(\w+/\w+) )?no\. (\d+)")
+    monkeypatch.setenv("AFTERMERGE_INCIDENT_LABELS", "outage")
+    reader = reader_of(load_settings(), str, {})
+    said = reader.patterns.read(
+        "acme/api", "change", "## Plan B\nticket 77, undoes no. 5 and undoes acme/web no. 6", ["At Once"]
+    )
+    assert said == ("At Once", ["77"], ["plan"], ["acme/api#5", "acme/web#6"])
+    assert reader.patterns.read("acme/api", "Fire: now", "", []).emergency == "Fire"
+    usual = reader.patterns.read("acme/api", "hotfix: INC-42", "## Runbook\nreverts #5", ["hotfix"])
+    assert usual == ("", [], [], [])
+    assert reader.incident_labels == {"outage"}
 
 
 def test_every_setting_is_documented_with_its_meaning() -> None:

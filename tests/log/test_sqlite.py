@@ -47,6 +47,15 @@ class TestSqliteLog(LogContract):
         assert [record.offset for record in log.read("events", 0, 2, 4)] == [2, 3, 4, 5]
         assert log.end("events", 0) == 9
 
+    def test_what_is_acknowledged_survives_the_machine(self, log: Log) -> None:
+        # no test can take the power away: a commit waits for the disk, or it doesn't
+        assert isinstance(log, SqliteLog)
+        found = {
+            name: log._writer.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous")
+        }
+        assert found == {"journal_mode": "wal", "synchronous": 2}
+
     def test_an_overwritten_record_is_gone(self, log: Log) -> None:
         log.create_topic("state", compacted=True)
         log.append("state", 0, [NewRecord(b"x", b"1"), NewRecord(b"y", b"1"), NewRecord(b"x", b"2")])
