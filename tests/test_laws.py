@@ -290,6 +290,21 @@ def test_state_is_bounded_by_the_retention() -> None:
     assert len(run.table("deployments")) == 9 * 20, "rows stay, state goes"
 
 
+def test_a_late_event_writes_as_much_however_long_the_history() -> None:
+    """Dirty tracking: equal rows that were written again would not be seen in what holds."""
+    written = []
+    for days in (28, 56, 112):  # the same day of its week each time
+        run = Run(Parameters(horizon=400 * DAY))
+        run.take(weeks_of_work(days))
+        late = msgspec.structs.replace(
+            w.deployed("api", 24 * (days - 10) + 3, tag="late", changes=[f"api#{days - 10}"]),
+            received_at=w.at(24 * days),
+        )
+        written.append(len(run.take([late])))
+        assert written[0] < len(run.live) / 2
+    assert len(set(written)) == 1, written
+
+
 def test_what_is_live_is_kept_however_old() -> None:
     run = Run(SHORT)
     run.take([w.deployed("web", 0, tag="w1"), *weeks_of_work(2)])
