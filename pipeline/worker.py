@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Lag(NamedTuple):
-    """How far a step is behind, in records, and how old what it has taken in last is, in seconds."""
+    """How far a step is behind: in records, and for how many seconds it has been so without a break."""
 
     records: int
     seconds: float
@@ -80,6 +80,8 @@ class Condition:
     fenced: int = 0
     lags: dict[int, Lag] = field(default_factory=dict)
     turn_began: float = 0.0
+    #: of all turns, those that had nothing to do included
+    worked_seconds: float = 0.0
 
 
 class Worker:
@@ -189,6 +191,7 @@ class Worker:
                 self._drop(partition)
                 raise
             finally:
+                condition.worked_seconds += time.monotonic() - condition.turn_began
                 condition.turn_began = 0.0
             condition.turns += 1
             condition.records += records

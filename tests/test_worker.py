@@ -86,6 +86,7 @@ def test_partitions_are_opened_and_closed_as_the_group_says() -> None:
     assert told.count("open 1") == 1
     assert group.left
     assert worker.condition.rebalances == 3  # the first, the second, and its leaving
+    assert 0 < worker.condition.worked_seconds < 60
 
 
 def test_whoever_was_fenced_does_not_take_the_partition_back_at_once() -> None:

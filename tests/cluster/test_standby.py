@@ -67,6 +67,8 @@ def test_one_of_two_is_killed(
         made.tell(third)
         made.wait_until_done()
         assert number(other, "assigned_partitions") == PARTITIONS
+        assert number(other, "taken_in_records") > number(other, "turns") > 0
+        assert number(other, "worked_seconds") > 0
         # and back again
         one = made.start("correlate", "--standby", "all")
         wait_until_warm(made, one)

@@ -82,7 +82,7 @@ def _simulated(random: Random, knobs: Knobs) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(pipeline.inserting, "BATCH_RECORDS_MAX", knobs.batch_records)
         patch.setattr(pipeline.normalize, "BATCH_DELIVERIES_MAX", knobs.batch_records)
         patch.setattr(pipeline.standby, "BEGUN_AFTER_SECONDS", STANDBY_AFTER_SECONDS)
-        for module in (pipeline.worker, pipeline.standby):
+        for module in (pipeline.worker, pipeline.standby, pipeline.inserting):
             patch.setattr(module._log, "disabled", True)
         yield patch
 

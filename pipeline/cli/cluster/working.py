@@ -126,6 +126,11 @@ def _metrics(
         "fenced": ("How often another process had taken over", (), one(lambda: condition.fenced)),
         "turns": ("Batches that were committed", (), one(lambda: condition.turns)),
         "taken_in_records": ("Records that were taken in", (), one(lambda: condition.records)),
+        "worked_seconds": (
+            "How long all turns lasted; by turns: the mean of one",
+            (),
+            one(lambda: condition.worked_seconds),
+        ),
         "turn_seconds": (
             "How long the turn that is under way lasts, 0 between two",
             (),
