@@ -227,7 +227,7 @@ class Delivery:
     def is_deployed(self, artifact: ArtifactSummary) -> bool:
         """Whether any deployment resolved to this artifact's commit under one of its names."""
         for name in artifact.names:
-            for key, at in self._references.places(name):
+            for key, at, _ in self._references.places(name):
                 lane = self.lanes[key]
                 for group in lane.groups[lane.index_at(at - self.parameters.same_deployment_within) :]:
                     if group.live_at > at:

@@ -18,6 +18,9 @@ Touched = tuple[str, str, int, bool]
 
 _AFTERMATH = frozenset({"rollback", "reinstate"})
 
+#: lane, time and key of a report
+Place = tuple[LaneKey, int, str]
+
 
 class References:
     """The lanes and deployments of one workspace, by everything that they depend on."""
@@ -31,15 +34,15 @@ class References:
         self.touched_lanes: dict[LaneKey, None] = {}
         #: what incidents have to hear of
         self.touched: list[Touched] = []
-        #: a name -> lane and time of every report that refers to it
-        self._names: dict[str, set[tuple[LaneKey, int]]] = {}
+        #: a name -> lane, time and key of every report that refers to it: two may share lane and time
+        self._names: dict[str, set[Place]] = {}
         self._lanes_of_branch: dict[tuple[str, str], set[LaneKey]] = {}
         self._newest_link: dict[tuple[str, str], int] = {}
         #: how far ahead of a deployment its own commit was merged, by clocks that disagree
         self._merged_ahead = 0
 
-    def places(self, name: str) -> Collection[tuple[LaneKey, int]]:
-        """Lane and time of every report that refers to a name."""
+    def places(self, name: str) -> Collection[Place]:
+        """Lane, time and key of every report that refers to a name."""
         return self._names.get(name, ())
 
     # -- reports and deployments ----------------------------------------------------------------
@@ -51,18 +54,19 @@ class References:
             lane = self.lanes[key] = Lane(key)
         lane.add(report)
         self.touched_lanes[key] = None
-        place = (key, report.live_at)
+        place = (key, report.live_at, report.key)
         for name in _names(report):
             self._names.setdefault(name, set()).add(place)
 
     def drop(self, report: Report) -> list[LaneKey]:
         """Take a report out; returns the lanes that it was in."""
         left: list[LaneKey] = []
-        for key, at in list(self.places(f"report {report.key}")):
+        for place in list(self.places(f"report {report.key}")):
+            key = place[0]
             self.lanes[key].remove(report)
             self.touched_lanes[key] = None
             for name in _names(report):
-                self._names.get(name, set()).discard((key, at))
+                self._names.get(name, set()).discard(place)
             left.append(key)
         return left
 
@@ -71,7 +75,7 @@ class References:
         for name in _names(report):
             places = self._names.get(name)
             if places is not None:
-                places.discard((key, report.live_at))
+                places.discard((key, report.live_at, report.key))
                 if not places:
                     del self._names[name]
 
@@ -88,7 +92,7 @@ class References:
 
     def touch(self, name: str) -> None:
         """Look at the deployments again that refer to a name."""
-        for key, at in self._names.get(name, ()):
+        for key, at, _ in self._names.get(name, ()):
             self.lanes[key].touch(at)
             self.touched_lanes[key] = None
 

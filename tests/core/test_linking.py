@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from pipeline.core import events as e
+from tests.runs import Run, differences, oracle
 from tests.worlds import Told, back, declared, deployed, merged, packaged, sha
 
 MERGES = [merged("api#1", 1), merged("api#2", 2), merged("api#3", 3)]
@@ -166,3 +168,16 @@ def test_two_deployments_at_one_instant_share_the_changes_out() -> None:
     for events in ([two, three], [three, two]):
         told = Told(*MERGES, BASE, *events)
         assert (told.brought("api v2"), told.brought("api v3")) == (["api#2"], ["api#3"])
+
+
+def test_a_report_that_is_taken_back_leaves_the_names_of_another_one_of_the_same_instant() -> None:
+    commit = sha("shop#1")
+    told = {"sha": commit, "previous_sha": commit, "repository": "acme/shop", "branch": "main"}
+    first = deployed("web", 3, key="web by ci", **told)
+    other = deployed("web", 3, key="web by gitops", source="gitops", **told)
+    change = msgspec.structs.replace(merged("shop#1", 1), sha=commit)
+    for taken_back in (back(first), msgspec.structs.replace(first, sha="", source_version=1)):
+        run = Run()
+        for event in (first, other, taken_back, change):
+            run.take([event])
+        assert differences(run.live, oracle([first, other, taken_back, change])) == []
