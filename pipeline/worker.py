@@ -80,7 +80,7 @@ class Condition:
     fenced: int = 0
     lags: dict[int, Lag] = field(default_factory=dict)
     turn_began: float = 0.0
-    #: of all turns, those that had nothing to do included
+    #: of all turns that had something to do
     worked_seconds: float = 0.0
 
 
@@ -191,9 +191,11 @@ class Worker:
                 self._drop(partition)
                 raise
             finally:
-                condition.worked_seconds += time.monotonic() - condition.turn_began
+                lasted = time.monotonic() - condition.turn_began
                 condition.turn_began = 0.0
-            condition.turns += 1
+            if records:
+                condition.turns += 1
+                condition.worked_seconds += lasted
             condition.records += records
             worked += records
         return worked > 0
