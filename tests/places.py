@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,15 @@ _numbers = count(1)
 class Place:
     """One data directory: a log of its own, and a database of its own in the engine."""
 
-    def __init__(self, directory: Path, dsn: str) -> None:
+    def __init__(self, directory: Path, dsn: str, topics: Mapping[str, bool] = TOPICS) -> None:
+        """``topics``: whether each is compacted."""
+        self.topics = topics
         self.path = directory / "log.sqlite"
         self.dsn, self.database = dsn, f"steps_{next(_numbers)}"
 
     def __enter__(self) -> Place:
         self.log = SqliteLog(self.path)
-        for topic, compacted in TOPICS.items():
+        for topic, compacted in self.topics.items():
             self.log.create_topic(topic, compacted=compacted)
         self.store = Store.open(self.dsn, self.database)
         self.store.migrate()
@@ -123,6 +125,14 @@ class Place:
         return self.store.query(
             "SELECT workspace, topic, offset, reason, hex(bytes) FROM dead_letters FINAL ORDER BY offset"
         ).rows
+
+
+def held_undisturbed(directory: Path, dsn: str) -> dict[str, Any]:
+    """What the tables say after one run of the whole history in one batch."""
+    with Place(directory, dsn) as whole:
+        whole.append(history())
+        whole.correlate()
+        return whole.held()
 
 
 class Crash(LogUnavailable):

@@ -20,7 +20,7 @@ from pipeline.log.protocol import Log, NewRecord
 from pipeline.log.topics import EVENTS, PARKED, fact_topic
 from pipeline.publish import Publisher
 from pipeline.store import Store
-from tests.places import ACME, OTHER, Crash, CrashingLog, CrashingStore, Place, history
+from tests.places import ACME, OTHER, Crash, CrashingLog, CrashingStore, Place, held_undisturbed, history
 from tests.runs import PARAMETERS
 from tests.store.rows import row
 from tests.worlds import ticked
@@ -28,18 +28,13 @@ from tests.worlds import ticked
 
 @pytest.fixture
 def place(tmp_path: Path, dsn: str) -> Iterator[Place]:
-    with Place(tmp_path, dsn) as opened:
-        for topic, compacted in CLUSTER_TOPICS.items():
-            opened.log.create_topic(topic, compacted=compacted)
+    with Place(tmp_path, dsn, CLUSTER_TOPICS) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, dsn: str) -> dict[str, Any]:
-    with Place(tmp_path_factory.mktemp("undisturbed"), dsn) as one:
-        one.append(history())
-        one.correlate()
-        return one.held()
+    return held_undisturbed(tmp_path_factory.mktemp("undisturbed"), dsn)
 
 
 def correlator(log: Log, batch_events: int = 40) -> Correlator:

@@ -31,7 +31,7 @@ from pipeline.log.sqlite import SqliteLog
 from pipeline.sink import Sink
 from pipeline.state import GROUP
 from pipeline.store import Store
-from tests.places import ACME, NOW, OTHER, Crash, CrashingLog, CrashingStore, Place, history
+from tests.places import ACME, NOW, OTHER, Crash, CrashingLog, CrashingStore, Place, held_undisturbed, history
 from tests.runs import PARAMETERS
 from tests.worlds import (
     at,
@@ -50,10 +50,7 @@ def place(tmp_path: Path, dsn: str) -> Iterator[Place]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, dsn: str) -> dict[str, Any]:
     """The rows of one run in one batch."""
-    with Place(tmp_path_factory.mktemp("undisturbed"), dsn) as whole:
-        whole.append(history())
-        whole.correlate()
-        return whole.held()
+    return held_undisturbed(tmp_path_factory.mktemp("undisturbed"), dsn)
 
 
 @pytest.mark.parametrize("batch_events", [11, 40])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.log.cluster_topics import CLUSTER_TOPICS
-from tests.places import Place, history
+from tests.places import Place, held_undisturbed
 from tests.standby.standing import Clock
 
 
@@ -20,15 +20,10 @@ def clock() -> Clock:
 
 @pytest.fixture
 def place(tmp_path: Path, dsn: str) -> Iterator[Place]:
-    with Place(tmp_path, dsn) as opened:
-        for topic, compacted in CLUSTER_TOPICS.items():
-            opened.log.create_topic(topic, compacted=compacted)
+    with Place(tmp_path, dsn, CLUSTER_TOPICS) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, dsn: str) -> dict[str, Any]:
-    with Place(tmp_path_factory.mktemp("undisturbed"), dsn) as one:
-        one.append(history())
-        one.correlate()
-        return one.held()
+    return held_undisturbed(tmp_path_factory.mktemp("undisturbed"), dsn)

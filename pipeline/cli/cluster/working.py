@@ -27,7 +27,7 @@ def standing_by(settings: Settings, log: KafkaLog) -> Iterator[Standbys]:
     """The standbys that the settings want, for as long as the process runs."""
     from pipeline.cli.modelling import parameters
     from pipeline.log.topics import EVENTS
-    from pipeline.standby import STANDBYS_MAX, Standbys
+    from pipeline.standby import Standbys
 
     count = log.partitions(EVENTS)
     if settings.standby == "all":
@@ -39,12 +39,10 @@ def standing_by(settings: Settings, log: KafkaLog) -> Iterator[Standbys]:
                 f"standby names partition {strangers[0]}, but there are {count}: 0 to {count - 1}",
                 code=Exit.USAGE,
             )
-    if len(wanted) > STANDBYS_MAX:
-        raise Problem(
-            f"standby names {len(wanted)} partitions, at most {STANDBYS_MAX} are kept: name some of them",
-            code=Exit.USAGE,
-        )
-    standbys = Standbys(log, parameters(settings), wanted)
+    try:
+        standbys = Standbys(log, parameters(settings), wanted)
+    except ValueError as error:
+        raise Problem(f"standby: {error}", hint="name some of them", code=Exit.USAGE) from None
     try:
         yield standbys
     finally:
