@@ -33,6 +33,7 @@ from pipeline.correlate import Correlator
 from pipeline.log.kafka import KafkaLog, KafkaSettings
 from pipeline.log.kafka.membership import Membership
 from pipeline.log.topics import EVENTS
+from pipeline.measuring import ProgressCall
 from pipeline.publish import Publisher
 from pipeline.standby import Standbys
 from pipeline.worker import Step, Worker
@@ -176,7 +177,7 @@ def work(told: Told) -> None:
         stop, found = threading.Event(), Work()
         steps: dict[int, Step] = {}
 
-        def opened(partition: int) -> Step:
+        def opened(partition: int, progress: ProgressCall) -> Step:
             begun = time.perf_counter()
             step = open_step(partition)
             found.opening_seconds += time.perf_counter() - begun

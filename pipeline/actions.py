@@ -11,9 +11,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from pipeline.correlate import Correlator, ProgressCall, Summary
+from pipeline.correlate import Correlator, Summary
 from pipeline.embedded import Embedded
 from pipeline.log.protocol import LogUnavailable
+from pipeline.measuring import ProgressCall
 from pipeline.store import StoreUnavailable
 
 

@@ -7,7 +7,7 @@ a broken clock tells) becomes a dead letter; the good events around it are kept.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from pipeline.dead_letters import DeadLetter, bury, settle, unsettled
 from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log, NewRecord
 from pipeline.log.topics import EVENTS
+from pipeline.measuring import ProgressCall
 
 APPEND_EVENTS_MAX = 10_000
 READ_RECORDS_MAX = 20_000
@@ -41,7 +42,6 @@ _COUNTS = {
     )
     for struct in RECORDS.values()
 }
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 class Appended(NamedTuple):

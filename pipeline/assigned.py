@@ -7,7 +7,9 @@ complete, so the offset from which to go on is the true one.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from pipeline.codec import Codec
 from pipeline.codec.facts import FactCodec
@@ -16,8 +18,9 @@ from pipeline.correlate import Correlator, Summary
 from pipeline.inserting import Inserter
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS, RECEIVED
+from pipeline.measuring import UNMEASURED, Meter, ProgressCall
 from pipeline.normalize import Normalizer
-from pipeline.reached import CORRELATE, NORMALIZE, lag
+from pipeline.reached import CORRELATE, NORMALIZE, Standing, standing
 from pipeline.store import Store
 from pipeline.worker import Lag
 
@@ -25,6 +28,8 @@ from pipeline.worker import Lag
 TURN_DELIVERIES_MAX = 10_000
 #: a turn of the correlate step takes in so many batches: they are folded and written side by side
 TURN_BATCHES_MAX = 4
+#: moments that are remembered to tell how old a record is; of more, every second one is let go
+AGES_MAX = 1_000
 
 
 class Normalizing:
@@ -45,7 +50,7 @@ class Normalizing:
 
     def lag(self) -> Lag:
         """See ``worker.Step``."""
-        return self._age.lag(lag(self._log, NORMALIZE, self._partition))
+        return self._age.lag(standing(self._log, NORMALIZE, self._partition))
 
     def close(self) -> None:
         """See ``worker.Step``."""
@@ -62,8 +67,10 @@ class Correlating:
         make: Callable[[int], Correlator],
         batch_events: int,
         leave: Callable[[int], None] = lambda partition: None,
+        progress: ProgressCall | None = None,
     ) -> None:
-        """``leave`` is told when the partition is somebody else's again."""
+        """``leave`` is told when the partition is somebody else's again; ``progress`` of what is computed
+        anew or read back before it can go on."""
         self._log, self._partition, self._leave = log, partition, leave
         self._events_max = TURN_BATCHES_MAX * batch_events
         self._age = _Age()
@@ -72,7 +79,8 @@ class Correlating:
             self._step = make(partition)
             # what is folded is held for long and in no circles: searching it for garbage costs a fifth
             with collector_held_off():
-                self._step.prepare()
+                self._step.prepare(progress)
+                self._step.restore(progress)
         except BaseException:
             leave(partition)
             raise
@@ -88,7 +96,7 @@ class Correlating:
 
     def lag(self) -> Lag:
         """See ``worker.Step``."""
-        return self._age.lag(lag(self._log, CORRELATE, self._partition))
+        return self._age.lag(standing(self._log, CORRELATE, self._partition))
 
     def close(self) -> None:
         """See ``worker.Step``."""
@@ -99,8 +107,16 @@ class Correlating:
 class Sinking:
     """Events and rows of one partition go into the store."""
 
-    def __init__(self, log: Log, partition: int, codec: Codec, facts: FactCodec, store: Store) -> None:
-        self._step = Inserter(log, codec, facts, store, partition)
+    def __init__(
+        self,
+        log: Log,
+        partition: int,
+        codec: Codec,
+        facts: FactCodec,
+        store: Store,
+        meter: Meter = UNMEASURED,
+    ) -> None:
+        self._step = Inserter(log, codec, facts, store, partition, meter)
         self._age = _Age()
 
     def turn(self) -> int:
@@ -109,22 +125,29 @@ class Sinking:
 
     def lag(self) -> Lag:
         """See ``worker.Step``."""
-        return self._age.lag(self._step.lag())
+        return self._age.lag(self._step.standing())
 
     def close(self) -> None:
         """See ``worker.Step``: nothing is held, and what another process inserts again changes nothing."""
 
 
 class _Age:
-    """For how long a step has been behind without a break."""
+    """How old the oldest record is that a step has not taken in: since when the topic reaches beyond it.
+
+    Known to ``worker.LAGS_EVERY_SECONDS``, and from when it is first asked on.
+    """
 
     def __init__(self) -> None:
-        self._since = 0.0
+        #: when the topic was seen to end where, oldest first; ends rise
+        self._seen: deque[tuple[float, int]] = deque(maxlen=AGES_MAX)
 
-    def lag(self, records: int) -> Lag:
-        now = time.monotonic()
-        if records <= 0:
-            self._since = 0.0
-            return Lag(0, 0.0)
-        self._since = self._since or now
-        return Lag(records, now - self._since)
+    def lag(self, found: Standing) -> Lag:
+        """``found`` is how the step stands now."""
+        now, end, reached = time.monotonic(), found.end, found.end - found.behind
+        while self._seen and self._seen[0][1] <= reached:
+            self._seen.popleft()
+        if reached < end and (not self._seen or self._seen[-1][1] < end):
+            if len(self._seen) == AGES_MAX:
+                self._seen = deque(islice(self._seen, 0, None, 2), AGES_MAX)
+            self._seen.append((now, end))
+        return Lag(found.behind, now - self._seen[0][0] if self._seen else 0.0)

@@ -13,7 +13,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline.core.parameters import Parameters
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.sqlite.upkeep import FORMAT, LogUpkeep
 from pipeline.log.topics import RECEIVED
+from pipeline.measuring import ProgressCall
 from pipeline.persons import KEY_FILE, PersonKeyUnusable, open_persons
 from pipeline.state import State
 
@@ -39,8 +40,6 @@ COPIED_BYTES = 4 * 2**20
 UNPACKED = ".restoring"
 #: what else may be in a directory that counts as empty: its lock
 LOCKS = ("lock", f"{LOG_FILE}.lock")
-
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 class BackupUnusable(ValueError):

@@ -9,12 +9,11 @@ from pipeline.codec import Codec
 from pipeline.letters import Number
 from pipeline.log.protocol import Log
 from pipeline.log.topics import RECEIVED
+from pipeline.measuring import ProgressCall
 from pipeline.normalize import Normalized, Normalizer
 from pipeline.persons import KnownPersons
 from pipeline.redriving import Redriver, Result
 from pipeline.sources.deliveries import Delivery, Reader
-
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 class ClusterUpkeep:

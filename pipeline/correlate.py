@@ -22,12 +22,13 @@ from pipeline.dead_letters import bury
 from pipeline.destination import Appended, Destination
 from pipeline.folding import Batch, Folding
 from pipeline.letter_limit import TooManyLetters
-from pipeline.log.protocol import Log, LogUnavailable, Record
+from pipeline.log.protocol import Log, LogCorrupt, LogUnavailable, Record
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, STATE
+from pipeline.measuring import UNMEASURED, Meter, ProgressCall
 from pipeline.poison import UNFOLDABLE_MAX, first_failing, letter_of
 from pipeline.rebuild import Source, rebuild
 from pipeline.standby import StoodBy
-from pipeline.state import GROUP
+from pipeline.state import GROUP, restoring
 from pipeline.store import StoreUnavailable
 
 #: a log is taken in by at least so many batches, unless they would be smaller than this
@@ -38,7 +39,6 @@ COLLECTED_AFTER_BATCHES = 16
 #: the writer waits for the interpreter dozens of times a batch, each time for as long as this
 HANDOVER_SECONDS = 0.001
 
-ProgressCall = Callable[[str, int, int | None], None]
 #: offsets of a batch, and by offset why a record of it could not be read
 Judge = Callable[[Sequence[int], Mapping[int, str]], None]
 
@@ -77,6 +77,7 @@ class Correlator:
         partition: int = PARTITION,
         judge: Judge = lambda offsets, reasons: None,
         stood_by: StoodBy = lambda: None,
+        meter: Meter = UNMEASURED,
     ) -> None:
         """``judge`` is told of each batch what could not be read of it, and raises when that is too much; for
         ``stood_by`` see ``Folding``.
@@ -90,6 +91,7 @@ class Correlator:
         self._scratch = scratch
         self._partition = partition
         self._judge = judge
+        self._meter = meter
         self._folding = Folding(log, codec, parameters, partition, stood_by)
 
     def run(self, progress: ProgressCall | None = None) -> Summary:
@@ -114,11 +116,18 @@ class Correlator:
                     summary.dead_letters += self.rebuild(name, progress).dead_letters
                     summary.rebuilt = True
                 elif state.parked(name):
-                    batch = self._folding.refold(name, self._log.committed(GROUP, EVENTS, self._partition))
-                    if batch is not None:
-                        summary.count(batch)
-                        self._write(batch)
+                    self._restoring(lambda name=name: self._refold(name, summary), progress)  # type: ignore[misc]
         return summary
+
+    def _refold(self, name: str, summary: Summary) -> None:
+        batch = self._folding.refold(name, self._log.committed(GROUP, EVENTS, self._partition))
+        if batch is not None:
+            summary.count(batch)
+            self._write(batch)
+
+    def restore(self, progress: ProgressCall | None = None) -> None:
+        """Read back every workspace now, and not with its next event; ``prepare`` was called before."""
+        self._restoring(lambda: self._folding.restore(progress), progress)
 
     def catch_up(
         self, summary: Summary, progress: ProgressCall | None = None, *, events_max: int | None = None
@@ -131,11 +140,10 @@ class Correlator:
         """
         for _ in range(UNFOLDABLE_MAX):
             try:
-                with self._or_forget():
-                    self._catch_up(summary, progress, events_max)
+                self._restoring(lambda: self._catch_up(summary, progress, events_max), progress)
                 return
             except Exception as error:
-                blameless = isinstance(error, LogUnavailable | StoreUnavailable | TooManyLetters)
+                blameless = isinstance(error, LogUnavailable | LogCorrupt | StoreUnavailable | TooManyLetters)
                 if blameless or not self._set_aside():
                     raise
                 summary.dead_letters += 1
@@ -144,6 +152,15 @@ class Correlator:
     def behind_horizon(self, name: str) -> int:
         """How many events of a workspace were too old, since its last rebuild: another one applies them."""
         return self._folding.behind_horizon(name)
+
+    def _restoring(self, attempt: Callable[[], None], progress: ProgressCall | None) -> None:
+        """Attempt something; a workspace whose state can't be read back meanwhile is computed anew."""
+
+        def attempted() -> None:
+            with self._or_forget():
+                attempt()
+
+        restoring(attempted, lambda name: self.rebuild(name, progress))
 
     @contextmanager
     def _or_forget(self) -> Iterator[None]:
@@ -170,6 +187,7 @@ class Correlator:
         if found is None:
             return False
         bury(self._log, [letter_of(*found, self._partition)])
+        self._meter.refused([found[1]])
         folding.skipped |= {found[0].offset}
         return True
 
@@ -185,11 +203,13 @@ class Correlator:
             pending: Future[int] | None = None
             try:
                 while offset < end:
-                    records = self._log.read(EVENTS, self._partition, offset, size)
+                    with self._meter.stage("read"):
+                        records = self._log.read(EVENTS, self._partition, offset, size)
                     if not records:
                         break
                     offset = records[-1].offset + 1
-                    batch = self._folding.fold(records, offset)
+                    with self._meter.stage("fold"):
+                        batch = self._folding.fold(records, offset)
                     self._judge([record.offset for record in records], batch.refused)
                     records = []  # not beside those of the next read
                     summary.count(batch)
@@ -209,20 +229,25 @@ class Correlator:
     def _write(self, batch: Batch) -> int:
         """Rows first, then state and offset in one transaction."""
         # all of it as columns first: what no column can hold is known before anything is written
-        prepared = [self._destination.prepared(*facts) for facts in batch.facts]
+        with self._meter.stage("prepare"):
+            prepared = [self._destination.prepared(*facts) for facts in batch.facts]
         batch.facts.clear()
         # what is written is let go at once: meanwhile another batch is being folded
         batch.columns.reverse()
-        while batch.columns:
-            self._destination.write_events(*batch.columns.pop())
         appended: list[Appended] = [(STATE, self._partition, batch.state)]
         count = 0
-        for one in chain.from_iterable(prepared):
-            count += one.rows
-            appended += one.write()
+        with self._meter.stage("write"):
+            while batch.columns:
+                self._destination.write_events(*batch.columns.pop())
+            for one in chain.from_iterable(prepared):
+                count += one.rows
+                appended += one.write()
         if batch.letters:
             appended.append((DEAD_LETTERS, PARTITION, batch.letters))
-        self._log.commit(GROUP, EVENTS, self._partition, batch.end, appended=appended)
+        with self._meter.stage("commit"):
+            self._log.commit(GROUP, EVENTS, self._partition, batch.end, appended=appended)
+        self._meter.batch(batch.read)
+        self._meter.refused(batch.refused.values())
         return count
 
     def rebuild(self, name: str, progress: ProgressCall | None = None) -> Summary:

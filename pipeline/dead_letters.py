@@ -23,6 +23,27 @@ VALUE_BYTES_MAX = 16_384
 READ_RECORDS_MAX = 1_000
 APPEND_RECORDS_MAX = 1_000
 
+#: how a reason begins, and the kind it is counted as; senders choose what is in a reason, never its kind
+_KINDS = (
+    ("it can't be folded", "unfoldable"),
+    ("the parser itself failed", "parser"),
+    ("the payload is no UTF-8", "encoding"),
+    ("unknown ", "type"),
+)
+#: words of ours in a reason, and the kind; the first that is found counts
+_KINDS_BY_WORDS = (
+    ("nested too deeply", "json"),
+    ("JSON is malformed", "json"),
+    ("Input data was truncated", "json"),
+    ("at most ", "size"),
+    ("is longer than ", "size"),
+    (" is no time", "time"),
+    ("RFC3339", "time"),
+    (" is outside the years ", "time"),
+    (" ahead of this machine", "time"),
+)
+OTHER_KIND = "content"
+
 
 class DeadLetter(msgspec.Struct, frozen=True):
     """One refused message. ``place`` is a file and line, an event's id, or topic, partition and offset.
@@ -50,6 +71,14 @@ class DeadLetter(msgspec.Struct, frozen=True):
         """Equal for the same message refused for the same reason at the same place."""
         text = f"{self.workspace}\0{self.place}\0{self.reason}\0".encode()
         return hashlib.blake2b(text + self.value, digest_size=16).digest()
+
+
+def kind_of(reason: str) -> str:
+    """What kind of fault a reason tells of: one of few words, to count by."""
+    for beginning, kind in _KINDS:
+        if reason.startswith(beginning):
+            return kind
+    return next((kind for words, kind in _KINDS_BY_WORDS if words in reason), OTHER_KIND)
 
 
 _encoder = msgspec.json.Encoder()

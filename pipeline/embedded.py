@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 from pipeline.codec import Codec
 from pipeline.core.parameters import DAY, MINUTE
-from pipeline.correlate import Correlator, ProgressCall, Summary
+from pipeline.correlate import Correlator, Summary
 from pipeline.log.protocol import Log, LogUnavailable
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, RECEIVED
+from pipeline.measuring import ProgressCall
 from pipeline.normalize import GROUP as NORMALIZE
 from pipeline.normalize import Normalized, Normalizer
 from pipeline.retention import expire, expire_letters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pipeline.codec import Codec, Columns
@@ -11,9 +12,13 @@ from pipeline.core.workspace import Column, Workspace
 from pipeline.dead_letters import as_record
 from pipeline.log.protocol import Log, NewRecord, Record
 from pipeline.log.topics import PARTITION
+from pipeline.measuring import ProgressCall
 from pipeline.poison import letter_of, unfoldable
 from pipeline.standby import StoodBy
 from pipeline.state import State
+
+#: while a workspace is read back, somebody is told after so many records
+TOLD_EVERY_RECORDS = 5_000
 
 
 @dataclass
@@ -58,6 +63,11 @@ class Folding:
         standby = stood_by()
         self.state = State(log, partition) if standby is None else standby.state
         self._workspaces: dict[str, Workspace] = {} if standby is None else standby.workspaces
+
+    def restore(self, progress: ProgressCall | None = None) -> None:
+        """Read back every workspace of the partition."""
+        for name in self.state.workspaces():
+            self._open(name, progress)
 
     def fold(self, records: list[Record], end: int) -> Batch:
         """Fold a batch and derive its rows; what can't be read becomes letters, what is unknown is parked."""
@@ -128,12 +138,24 @@ class Folding:
         self._workspaces.clear()
         self.state = State(self._log, self._partition)
 
-    def _open(self, name: str) -> Workspace:
+    def _open(self, name: str, progress: ProgressCall | None = None) -> Workspace:
         workspace = self._workspaces.get(name)
         if workspace is None:
-            workspace = Workspace.restore(self._parameters, self.state.load(name, self._parameters))
+            records = self.state.load(name, self._parameters)
+            with self.state.read_back(name):
+                workspace = Workspace.restore(self._parameters, _passing(records, progress))
             self._workspaces[name] = workspace
         return workspace
+
+
+def _passing(
+    records: list[tuple[bytes, bytes]], progress: ProgressCall | None
+) -> Iterator[tuple[bytes, bytes]]:
+    """The records one by one, with word of how many went by."""
+    for start in range(0, len(records), TOLD_EVERY_RECORDS):
+        if progress is not None:
+            progress("restoring", start, len(records))
+        yield from records[start : start + TOLD_EVERY_RECORDS]
 
 
 def by_workspace(records: list[Record]) -> dict[str, list[int]]:

@@ -17,6 +17,7 @@ from pipeline.dead_letters import DeadLetter
 from pipeline.log.protocol import Log, Record
 from pipeline.log.sqlite.upkeep import LogUpkeep
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, PERSONS, RECEIVED
+from pipeline.measuring import ProgressCall
 from pipeline.normalize import GROUP
 from pipeline.persons import BLOCKED, KnownPersons
 from pipeline.poison import UNFOLDABLE, is_unfoldable
@@ -30,7 +31,6 @@ ERASED = b""
 LOGIN_CHARACTERS_MAX = 200
 READ_RECORDS_MAX = 10_000
 
-ProgressCall = Callable[[str, int, int | None], None]
 _letter = msgspec.json.Decoder(DeadLetter)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
@@ -14,10 +15,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pipeline.dead_letters import kind_of
+from pipeline.measuring import Meter
+
 #: label values -> number; one metric
 Measured = Mapping[tuple[str, ...], float]
 
 _LOOPBACK = ("127.", "::1")
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 
 
 class Watched(Collector):
@@ -41,17 +47,65 @@ class Watched(Collector):
         return found
 
 
+class StepMeters:
+    """What the steps of a process measure, for Prometheus; no label takes a value that a sender chooses."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry if registry is not None else CollectorRegistry()
+        self._stages = Histogram(
+            "aftermerge_stage_seconds",
+            "How long each stage of a batch takes",
+            ["step", "stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._batches = Histogram(
+            "aftermerge_batch_records",
+            "Records of each batch that was committed",
+            ["step"],
+            buckets=_RECORDS,
+            registry=self.registry,
+        )
+        self._letters = Counter(
+            "aftermerge_dead_lettered",
+            "Records that became dead letters, by kind of reason",
+            ["step", "reason"],
+            registry=self.registry,
+        )
+
+    def of(self, step: str) -> Meter:
+        """The meter of one step."""
+        return _StepMeter(step, self._stages, self._batches, self._letters)
+
+
+class _StepMeter:
+    def __init__(self, step: str, stages: Histogram, batches: Histogram, letters: Counter) -> None:
+        self._step, self._stages, self._letters = step, stages, letters
+        self._batches = batches.labels(step)
+
+    def stage(self, name: str) -> AbstractContextManager[object]:
+        return self._stages.labels(self._step, name).time()
+
+    def batch(self, records: int) -> None:
+        self._batches.observe(records)
+
+    def refused(self, reasons: Iterable[str]) -> None:
+        for reason in reasons:
+            self._letters.labels(self._step, kind_of(reason)).inc()
+
+
 def application(
     stuck: Callable[[], str],
     waiting: Callable[[], str],
     metrics: Mapping[str, tuple[str, tuple[str, ...], Callable[[], Measured]]],
+    meters: StepMeters | None = None,
 ) -> Starlette:
     """`/healthz`, `/readyz` and `/metrics` of one process.
 
     ``stuck`` says why it has to be restarted, ``waiting`` what it waits for (nothing: ready). Reasons name
     addresses: they are told on this machine alone.
     """
-    registry = CollectorRegistry()
+    registry = CollectorRegistry() if meters is None else meters.registry
     registry.register(Watched(metrics))
 
     async def health(request: Request) -> Response:

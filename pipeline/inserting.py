@@ -15,7 +15,8 @@ from pipeline.folding import by_workspace
 from pipeline.log.partitioning import partition_of
 from pipeline.log.protocol import Log, LogCorrupt, NewRecord, Record
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARKED
-from pipeline.reached import places, reached
+from pipeline.measuring import UNMEASURED, Meter
+from pipeline.reached import Standing, places, reached
 from pipeline.sink import GROUP, row_of_letter
 from pipeline.store import Store, StoreUnavailable
 
@@ -28,12 +29,21 @@ PARKED_READ_MAX = 100_000
 class Inserter:
     """Follows the topics of one partition, and keeps the tables of one store in line with them."""
 
-    def __init__(self, log: Log, codec: Codec, facts: FactCodec, store: Store, partition: int) -> None:
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        facts: FactCodec,
+        store: Store,
+        partition: int,
+        meter: Meter = UNMEASURED,
+    ) -> None:
         self._log = log
         self._codec = codec
         self._facts = facts
         self._store = store
         self._partition = partition
+        self._meter = meter
         #: how far it has come in each topic, in the order in which they are inserted
         self._offsets = {place.topic: reached(log, place) for place in places(GROUP, partition)}
         if self._offsets[EVENTS] and not self._any_rows():
@@ -58,23 +68,27 @@ class Inserter:
         """Insert what is there, up to a batch of each topic; returns how many records that were."""
         return sum(self._follow(topic) for topic in self._offsets)
 
-    def lag(self) -> int:
-        """Records that are not in the tables yet."""
-        log, partition = self._log, self._partition
-        return sum(
-            max(0, log.end(topic, partition) - offset) for topic, offset in list(self._offsets.items())
-        )
+    def standing(self) -> Standing:
+        """How many records are not in the tables yet."""
+        found = {topic: self._log.end(topic, self._partition) for topic in self._offsets}
+        behind = sum(max(0, end - self._offsets[topic]) for topic, end in found.items())
+        return Standing(sum(found.values()), behind)
 
     def _follow(self, topic: str) -> int:
-        records = self._log.read(topic, self._partition, self._offsets[topic], BATCH_RECORDS_MAX)
+        with self._meter.stage("read"):
+            records = self._log.read(topic, self._partition, self._offsets[topic], BATCH_RECORDS_MAX)
         if not records:
             return 0
-        if parked := self._insert(topic, records):
+        with self._meter.stage("insert"):
+            parked = self._insert(topic, records)
+        if parked:
             # before the commit and not with it: done twice it is the same, and nothing has to be claimed
             self._log.append(PARKED, self._partition, parked)
         offset = records[-1].offset + 1
-        self._log.commit(GROUP, topic, self._partition, offset)
+        with self._meter.stage("commit"):
+            self._log.commit(GROUP, topic, self._partition, offset)
         self._offsets[topic] = offset
+        self._meter.batch(len(records))
         return len(records)
 
     def _insert(self, topic: str, records: list[Record]) -> list[NewRecord]:

@@ -12,37 +12,28 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-import msgspec
-
 from pipeline.appending import Digests, encoded, fresh, known_values, place_of, refusal
 from pipeline.codec import Codec
 from pipeline.core.events import Event, InvalidEvent
 from pipeline.dead_letters import DeadLetter, as_record, bury, settle, unsettled
 from pipeline.log.protocol import Log, NewRecord, Record
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, PERSONS, RECEIVED, UNUSED
+from pipeline.measuring import UNMEASURED, Meter
 from pipeline.sources.deliveries import Delivery, Reader, Reading
 from pipeline.sources.live import live_source
+from pipeline.unused import Counts, UnusedCounts, as_records
 
 GROUP = "normalize"
 BATCH_DELIVERIES_MAX = 2_000
-#: kinds of one source that are told apart when they are counted as unused
-KINDS_MAX = 500
 
 _log = logging.getLogger(__name__)
-_encode = msgspec.json.Encoder().encode
-
-
-class Unused(msgspec.Struct):
-    """How many deliveries of one kind nothing was made of, and when the last one came (microseconds UTC)."""
-
-    count: int = 0
-    last_at: int = 0
 
 
 class Normalized(NamedTuple):
     """What one run did: ``events`` are new ones; ``known`` those that the log held already.
 
-    ``settled`` are dead letters of which nothing is wrong any more.
+    ``settled`` are dead letters of which nothing is wrong any more; ``sealed`` deliveries that can't be
+    opened here, of whatever source.
     """
 
     deliveries: int = 0
@@ -51,6 +42,7 @@ class Normalized(NamedTuple):
     dead_letters: int = 0
     settled: int = 0
     known: int = 0
+    sealed: int = 0
 
 
 class Names(Protocol):
@@ -85,6 +77,7 @@ class Normalizer:
         *,
         partition: int = PARTITION,
         judge: Callable[[Sequence[int], Mapping[int, str]], None] = lambda offsets, reasons: None,
+        meter: Meter = UNMEASURED,
     ) -> None:
         self._log = log
         self._codec = codec
@@ -94,10 +87,8 @@ class Normalizer:
         self._now = now
         self._partition = partition
         self._judge = judge
-        self._unused: dict[tuple[str, str], Unused] = {}
-        for key, value in log.latest(UNUSED, self._partition).items():
-            source, _, kind = key.decode().partition("\0")
-            self._unused[source, kind] = msgspec.json.decode(value, type=Unused)
+        self._meter = meter
+        self._unused = UnusedCounts(log, partition)
 
     def run(self, deliveries_max: int | None = None) -> Normalized:
         """Take in everything that the log holds now, or about so many deliveries of it.
@@ -111,32 +102,31 @@ class Normalizer:
         if deliveries_max is not None:
             end = min(end, offset + deliveries_max)
         while records := self._received(offset, end):
-            batch = self._read(records)
+            with self._meter.stage("parse"):
+                batch = self._read(records)
             self._judge(
                 [record.offset for record in records], {one.number: one.reason for one in batch.letters}
             )
             appended: list[tuple[str, int, list[NewRecord]]] = []
             events = 0
-            for workspace, told in batch.events.items():
-                values = encoded(self._codec, told, batch.letters, workspace, self._now())
+            with self._meter.stage("encode"):
+                by_workspace = self._encoded(batch)
+            for key, values in by_workspace.items():
                 events += len(values)
-                key = workspace.encode()
                 appended.append((EVENTS, self._partition, [NewRecord(key, value) for value in values]))
             if batch.letters:
                 letters = [as_record(letter) for letter in batch.letters]
                 appended.append((DEAD_LETTERS, PARTITION, letters))
-            unused = self._counted(batch.unused)
-            if unused:
-                records_of_kinds = [
-                    NewRecord(f"{source}\0{kind}".encode(), _encode(told))
-                    for (source, kind), told in unused.items()
-                ]
-                appended.append((UNUSED, self._partition, records_of_kinds))
+            if unused := self._unused.counted(batch.unused, self._now()):
+                appended.append((UNUSED, self._partition, as_records(unused)))
             if named := self._names.new_records() if self._names is not None else []:
                 appended.append((PERSONS, PARTITION, named))
             offset = records[-1].offset + 1
-            self._log.commit(GROUP, RECEIVED, self._partition, offset, appended=appended)
-            self._unused |= unused
+            with self._meter.stage("commit"):
+                self._log.commit(GROUP, RECEIVED, self._partition, offset, appended=appended)
+            self._meter.batch(len(records))
+            self._meter.refused(letter.reason for letter in batch.letters)
+            self._unused.committed(unused)
             if self._names is not None:
                 self._names.written()
             total = Normalized(
@@ -147,9 +137,9 @@ class Normalizer:
             )
         return total
 
-    def unused(self) -> dict[tuple[str, str], Unused]:
+    def unused(self) -> Counts:
         """By source and kind: what nothing was made of."""
-        return dict(self._unused)
+        return self._unused.held()
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -158,11 +148,21 @@ class Normalizer:
         batch = self._read([record])
         return [event for told in batch.events.values() for event in told], batch.letters
 
+    def _encoded(self, batch: _Batch) -> dict[bytes, list[bytes]]:
+        """The events of a batch by the key of their workspace; what can't be written becomes a letter."""
+        now = self._now()
+        return {
+            workspace.encode(): encoded(self._codec, told, batch.letters, workspace, now)
+            for workspace, told in batch.events.items()
+        }
+
     def _received(self, offset: int, end: int) -> list[Record]:
         """The next deliveries before an offset; none are left when it is empty."""
         if offset >= end:
             return []
-        return self._log.read(RECEIVED, self._partition, offset, min(BATCH_DELIVERIES_MAX, end - offset))
+        with self._meter.stage("read"):
+            limit = min(BATCH_DELIVERIES_MAX, end - offset)
+            return self._log.read(RECEIVED, self._partition, offset, limit)
 
     def _read(self, records: list[Record]) -> _Batch:
         batch = _Batch({}, [], Counter())
@@ -203,18 +203,6 @@ class Normalizer:
             raise InvalidEvent(f"the source {delivery.source!r} is not known any more")
         return source.parse(delivery, self.reader)
 
-    def _counted(self, unused: Counter[tuple[str, str]]) -> dict[tuple[str, str], Unused]:
-        """What the counts are when this batch is committed, of the kinds in it."""
-        now = self._now()
-        found: dict[tuple[str, str], Unused] = {}
-        for (source, kind), count in unused.items():
-            place = (source, kind)
-            if place not in self._unused and len(self._unused.keys() | found.keys()) >= KINDS_MAX:
-                place = (source, "(other)")  # a sender chooses the names: their number is bounded
-            held = found.get(place) or self._unused.get(place) or Unused()
-            found[place] = Unused(held.count + count, now)
-        return found
-
     # -- again ----------------------------------------------------------------------------------
 
     def again(
@@ -238,7 +226,13 @@ class Normalizer:
         total, offset = Normalized(), begin
         while records := self._received(offset, end):
             offset = records[-1].offset + 1
-            chosen = [record for record in records if self._wanted(record, source, since)]
+            # what was erased is no delivery any more
+            opened = [(record, self._opened(record)) for record in records if record.value]
+            chosen = [
+                record
+                for record, one in opened
+                if one is not None and one.source == source and one.received_at >= since
+            ]
             batch = self._read(chosen)
             events, held = self._append_fresh(batch, known)
             bury(self._log, batch.letters)
@@ -259,6 +253,7 @@ class Normalizer:
                 total.dead_letters + len(batch.letters),
                 total.settled + len(healed),
                 total.known + held,
+                total.sealed + sum(one is None for _, one in opened),
             )
             if progress is not None:
                 progress(offset - begin, end - begin)
@@ -290,9 +285,8 @@ class Normalizer:
         place = self._place(record)
         return DeadLetter(workspace, RECEIVED, self._partition, record.offset, place, reason, b"", now)
 
-    def _wanted(self, record: Record, source: str, since: int) -> bool:
+    def _opened(self, record: Record) -> Delivery | None:
         try:
-            delivery = self._unseal(record.value)
+            return self._unseal(record.value)
         except InvalidEvent:
-            return False
-        return delivery.source == source and delivery.received_at >= since
+            return None

@@ -45,13 +45,21 @@ def reached(log: Log, place: Place) -> int:
     return log.committed(place.step, place.topic, place.partition)
 
 
-def lag(log: Log, step: str, partition: int) -> int:
-    """How many records a step has before it in one partition."""
-    found = ends(log, places(step, partition)).items()
-    return sum(max(0, end - reached(log, place)) for place, end in found)
+class Standing(NamedTuple):
+    """Where the topics of a step end, all together, and how many records before that it has not taken in."""
+
+    end: int
+    behind: int
+
+
+def standing(log: Log, step: str, partition: int) -> Standing:
+    """How a step stands in one partition."""
+    found = ends(log, places(step, partition))
+    behind = sum(max(0, end - reached(log, place)) for place, end in found.items())
+    return Standing(sum(found.values()), behind)
 
 
 def lags(log: Log, step: str) -> dict[int, int]:
     """By partition: how many records a step has before it."""
     topic = RECEIVED if step == NORMALIZE else EVENTS
-    return {partition: lag(log, step, partition) for partition in range(log.partitions(topic))}
+    return {partition: standing(log, step, partition).behind for partition in range(log.partitions(topic))}

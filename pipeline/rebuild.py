@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from pipeline.dead_letters import DeadLetter, bury
 from pipeline.destination import Destination, Prepared
 from pipeline.log.protocol import Log, Record
 from pipeline.log.topics import EVENTS, PARTITION
+from pipeline.measuring import ProgressCall
 from pipeline.poison import TooManyUnfoldable, first_failing, letter_of, unfoldable
 from pipeline.sorting import by_own_time
 from pipeline.state import GROUP, Epoch
@@ -24,8 +25,6 @@ from pipeline.state import GROUP, Epoch
 READ_RECORDS_MAX = 20_000
 #: what goes onto topics is committed in parts of so many
 APPEND_RECORDS_MAX = 20_000
-
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 class Rebuilt(NamedTuple):
@@ -78,10 +77,14 @@ def events_of(
     return _events(Source(log, codec, workspace, end, unfoldable(log, partition), partition))
 
 
-def _events(source: Source) -> Iterator[Event]:
+def _events(source: Source, progress: ProgressCall | None = None) -> Iterator[Event]:
+    read = 0
     for columns in batches_of(source):
+        if progress is not None:
+            progress("reading events", read, source.end)
         for column in columns:
             yield from column.events()
+            read += len(column.positions)
 
 
 def columns_of(batch: list[Event]) -> list[Column]:
@@ -113,7 +116,7 @@ def rebuild(
     fold = _Fold(name, destination, parameters)
     read = written = newest = 0
     with tempfile.TemporaryDirectory(prefix="rebuild-", dir=scratch) as directory:
-        ordered = by_own_time(_events(source), Path(directory))
+        ordered = by_own_time(_events(source, progress), Path(directory))
         while batch := list(islice(ordered, batch_events)):
             read += len(batch)
             newest = max(newest, *(event.received_at for event in batch))

@@ -22,6 +22,7 @@ from pipeline.dead_letters import VALUE_BYTES_MAX, DeadLetter, as_record, settle
 from pipeline.letters import Entry, Number, entries, letter_at
 from pipeline.log.protocol import Log, NewRecord
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, PERSONS
+from pipeline.measuring import ProgressCall
 from pipeline.normalize import Names
 from pipeline.poison import UNFOLDABLE
 from pipeline.rereading import Attempt, CannotTry, Rereader
@@ -31,8 +32,6 @@ GROUP = "redrive"
 #: one transaction holds what follows from so many letters, or from fewer when it has so many bytes
 BATCH_LETTERS_MAX = 500
 BATCH_BYTES_MAX = 8 << 20
-
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 class Outcome(StrEnum):

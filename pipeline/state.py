@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
 
 from pipeline.core.changelog import CLOCK, Clock
 from pipeline.core.parameters import MODEL_VERSION, Parameters
-from pipeline.log.protocol import Log, NewRecord, Record
+from pipeline.log.protocol import Log, LogCorrupt, LogUnavailable, NewRecord, Record
 from pipeline.log.topics import EVENTS, PARTITION, STATE
 
 #: the group of whoever folds: state, rows and offset are committed in its name
@@ -20,6 +22,19 @@ _PARKED = b"parked/"
 #: how many rows a version can count inside one epoch
 _OFFSET_BITS = 40
 READ_RECORDS_MAX = 20_000
+
+_log = logging.getLogger(__name__)
+
+
+class Unrestorable(LogCorrupt):
+    """What is kept of a workspace can't be read back: its events have to be folded again."""
+
+    def __init__(self, workspace: str, partition: int, error: Exception) -> None:
+        super().__init__(
+            f"partition {partition} of topic {STATE}: workspace {workspace!r} can't be read back"
+            f" ({type(error).__name__}: {error})"
+        )
+        self.workspace = workspace
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -56,26 +71,40 @@ class State:
     def __init__(
         self, log: Log, partition: int = PARTITION, latest: Mapping[bytes, bytes] | None = None
     ) -> None:
-        """``latest`` is what the topic holds, where that was read already."""
+        """``latest`` is what the topic holds, where that was read already.
+
+        Raises ``LogCorrupt`` for what nothing of the workspace can be told without, such as its epoch.
+        """
         self._log = log
         self._partition = partition
         self._epochs: dict[str, Epoch] = {}
         self._parked: dict[str, dict[int, bytes]] = {}
-        self._behind_horizon: dict[str, int] = {}
+        self._clocks: dict[str, bytes] = {}
         #: what was read and nobody asked for yet: a topic is read once, however many workspaces are in it
         self._unread: dict[str, list[tuple[bytes, bytes]]] = {}
         #: what was followed and belongs to a snapshot that has not ended, by workspace
         self._begun: dict[str, Snapshot] = {}
         for key, value in (log.latest(STATE, partition) if latest is None else latest).items():
-            name, _, entry = key.partition(_SEPARATOR)
-            if entry == _EPOCH:
-                self._epochs[name.decode()] = msgspec.json.decode(value, type=Epoch)
-            elif entry.startswith(_PARKED):
-                self._parked.setdefault(name.decode(), {})[int(entry[len(_PARKED) :])] = value
-            else:
-                self._unread.setdefault(name.decode(), []).append((entry, value))
-                if entry == CLOCK:
-                    self._behind_horizon[name.decode()] = _behind_horizon(value)
+            try:
+                self._take(key, value)
+            except ValueError as error:
+                raise LogCorrupt(
+                    f"partition {partition} of topic {STATE}: the record with the key {key!r} can't be read"
+                    f" ({error}): it was not written by this program; restore the topic from another replica"
+                    " or a backup"
+                ) from None
+
+    def _take(self, key: bytes, value: bytes) -> None:
+        """Keep one record of the topic. Raises ``ValueError``."""
+        name, _, entry = key.partition(_SEPARATOR)
+        if entry == _EPOCH:
+            self._epochs[name.decode()] = msgspec.json.decode(value, type=Epoch)
+        elif entry.startswith(_PARKED):
+            self._parked.setdefault(name.decode(), {})[int(entry[len(_PARKED) :])] = value
+        else:
+            self._unread.setdefault(name.decode(), []).append((entry, value))
+            if entry == CLOCK:
+                self._clocks[name.decode()] = value
 
     def workspaces(self) -> list[str]:
         """Workspaces that have a state."""
@@ -87,7 +116,21 @@ class State:
 
     def behind_horizon(self, workspace: str) -> int:
         """How many events of a workspace waited for a rebuild when the state was read."""
-        return self._behind_horizon.get(workspace, 0)
+        with self.read_back(workspace):
+            return _behind_horizon(clock) if (clock := self._clocks.get(workspace)) else 0
+
+    @contextmanager
+    def read_back(self, workspace: str) -> Iterator[None]:
+        """Inside, a workspace is made from its records; raises ``Unrestorable`` when that is not possible.
+
+        No event is to blame for that: whoever folds must not take the next one for the culprit.
+        """
+        try:
+            yield
+        except (LogCorrupt, LogUnavailable, MemoryError):
+            raise
+        except Exception as error:
+            raise Unrestorable(workspace, self._partition, error) from error
 
     def parked(self, workspace: str) -> dict[int, bytes]:
         """Records of unknown type, by offset."""
@@ -168,7 +211,7 @@ class State:
     ) -> None:
         """Put the state of a rebuild in the place of the former one, in one transaction."""
         self._epochs[workspace] = msgspec.structs.replace(epoch, rebuilding=False)
-        self._behind_horizon.pop(workspace, None)
+        self._clocks.pop(workspace, None)
         prefix = workspace.encode() + _SEPARATOR
         present = {prefix + key for key, _ in snapshot}
         kept = (prefix + _EPOCH, prefix + _PARKED)
@@ -179,6 +222,24 @@ class State:
         ]
         records = [*former, *self.records(workspace, snapshot)]
         self._log.commit(group, EVENTS, self._partition, offset, appended=[(STATE, self._partition, records)])
+
+
+def restoring(attempt: Callable[[], None], rebuild: Callable[[str], object]) -> None:
+    """Attempt what reads workspaces back; one that can't be is rebuilt, and it is attempted again.
+
+    Raises ``Unrestorable`` for a workspace that was rebuilt and still can't be read back.
+    """
+    rebuilt: set[str] = set()
+    while True:
+        try:
+            attempt()
+            return
+        except Unrestorable as error:
+            if error.workspace in rebuilt:
+                raise
+            rebuilt.add(error.workspace)
+            _log.warning("%s: it is computed anew from its events", error)
+            rebuild(error.workspace)
 
 
 def told_epochs(log: Log, workspace: str, partition: int, since: int) -> Iterator[Epoch]:

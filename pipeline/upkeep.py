@@ -21,6 +21,7 @@ from pipeline.letters import Number
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.sqlite.upkeep import LogUpkeep
 from pipeline.log.topics import DEAD_LETTERS, PARTITION, RECEIVED, TOPICS
+from pipeline.measuring import ProgressCall
 from pipeline.normalize import Normalizer
 from pipeline.persons import KnownPersons
 from pipeline.redriving import Redriver, Result
@@ -28,8 +29,6 @@ from pipeline.sources.deliveries import Delivery, Reader
 from pipeline.store import Store
 
 LOOKED_AT_MAX = 500
-
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 class Kept(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from pipeline.log.protocol import LogFenced, LogUnavailable
+from pipeline.measuring import ProgressCall
 from pipeline.store import StoreUnavailable
 
 #: how long a process waits for news when there is nothing to do
@@ -25,8 +26,10 @@ OUTAGE_SECONDS_MAX = 300.0
 #: whoever was fenced believes for a while that the partition is its own, and does not ask for it again
 FENCED_WAIT_SECONDS = 20.0
 LAGS_EVERY_SECONDS = 2.0
-#: a turn that lasts longer is stuck, and the process is not healthy
+#: a turn that lasts longer is stuck, and so is the opening of a partition that tells of nothing for so long
 TURN_SECONDS_MAX = 240.0
+#: who opens a partition asks so often whether it is still this process's
+NEWS_EVERY_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,25 @@ class Step(Protocol):
         """The partition is somebody else's now."""
 
 
+class OpeningAbandoned(BaseException):
+    """A partition that is being opened was taken away, or the process has to stop.
+
+    As with ``asyncio.CancelledError``: nothing went wrong, and whoever handles what does lets it pass.
+    """
+
+
+#: opens a partition, and tells of it meanwhile: what it tells raises ``OpeningAbandoned``
+OpenStep = Callable[[int, ProgressCall], Step]
+
+
+class Opening(NamedTuple):
+    """How far the opening of a partition is: what is being done, and how much of it (None: not known)."""
+
+    phase: str
+    done: int
+    total: int | None
+
+
 class Members(Protocol):
     """Who looks after which partition."""
 
@@ -72,6 +94,7 @@ class Condition:
     assigned: frozenset[int] = frozenset()
     #: partitions that were opened and read what they need to go on
     restored: frozenset[int] = frozenset()
+    opening: dict[int, Opening] = field(default_factory=dict)
     #: what is being waited for; "" when nothing is
     trouble: str = ""
     turns: int = 0
@@ -80,14 +103,12 @@ class Condition:
     fenced: int = 0
     lags: dict[int, Lag] = field(default_factory=dict)
     turn_began: float = 0.0
-    #: of all turns that had something to do
-    worked_seconds: float = 0.0
 
 
 class Worker:
     """Turns the steps of the partitions that are this process's, until it is told to stop."""
 
-    def __init__(self, members: Members, open_step: Callable[[int], Step]) -> None:
+    def __init__(self, members: Members, open_step: OpenStep) -> None:
         """``open_step`` claims a partition and reads what is needed to go on with it; it may raise as a
         turn does."""
         self.condition = Condition()
@@ -108,7 +129,7 @@ class Worker:
             while not stop.is_set():
                 check()
                 try:
-                    self._follow(self._members.poll(IDLE_SECONDS if idle else 0.0))
+                    self._follow(self._members.poll(IDLE_SECONDS if idle else 0.0), stop)
                     idle = not self._turn_all(stop) and not self._to_open()
                     self._look_at_lags()
                 except (LogUnavailable, StoreUnavailable) as error:
@@ -124,7 +145,7 @@ class Worker:
                     pause, since, self.condition.trouble = RETRY_WAIT_SECONDS, 0.0, ""
         finally:
             try:
-                self._follow(frozenset())
+                self._follow_less(frozenset())
             finally:
                 self._members.close()
 
@@ -146,10 +167,8 @@ class Worker:
         missing = sorted(condition.assigned - condition.restored)
         return f"partitions {missing} are being restored" if missing else ""
 
-    def _follow(self, assigned: frozenset[int]) -> None:
+    def _follow(self, assigned: frozenset[int], stop: threading.Event) -> None:
         """Open what was given, close what was taken."""
-        condition = self.condition
-        condition.rebalances += assigned != condition.assigned
         self._follow_less(assigned)
         now = time.monotonic()
         self._fenced_until = {
@@ -159,8 +178,30 @@ class Worker:
         }
         for partition in self._to_open()[:1]:
             # one at a time: each may have much to read, and who does not ask for news is taken for dead
-            self._steps[partition] = self._open_step(partition)
+            self._open(partition, stop)
+
+    def _open(self, partition: int, stop: threading.Event) -> None:
+        """Open a partition, and stay a member meanwhile, however long that takes."""
+        condition, asked = self.condition, time.monotonic()
+
+        def told(phase: str, done: int, total: int | None) -> None:
+            nonlocal asked
+            condition.opening = {partition: Opening(phase, done, total)}
+            condition.turn_began = now = time.monotonic()
+            if now >= asked + NEWS_EVERY_SECONDS:
+                asked = now
+                self._follow_less(self._members.poll(0.0))
+            if stop.is_set() or partition not in condition.assigned:
+                raise OpeningAbandoned(phase)
+
+        condition.turn_began = asked
+        try:
+            self._steps[partition] = self._open_step(partition, told)
             condition.restored = frozenset(self._steps)
+        except OpeningAbandoned as error:
+            _log.warning("partition %d: %s was given up", partition, error)
+        finally:
+            condition.turn_began, condition.opening = 0.0, {}
 
     def _to_open(self) -> list[int]:
         return sorted(self.condition.assigned - self._steps.keys() - self._fenced_until.keys())
@@ -191,11 +232,8 @@ class Worker:
                 self._drop(partition)
                 raise
             finally:
-                lasted = time.monotonic() - condition.turn_began
                 condition.turn_began = 0.0
-            if records:
-                condition.turns += 1
-                condition.worked_seconds += lasted
+            condition.turns += records > 0
             condition.records += records
             worked += records
         return worked > 0
@@ -218,6 +256,7 @@ class Worker:
 
     def _follow_less(self, assigned: frozenset[int]) -> None:
         """Close what was taken; what was given waits."""
+        self.condition.rebalances += assigned != self.condition.assigned
         self.condition.assigned = assigned
         for partition in sorted(self._steps.keys() - assigned):
             self._drop(partition)

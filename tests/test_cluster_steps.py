@@ -46,7 +46,7 @@ def insert(place: Place, log: Log | None = None, store: Any = None) -> int:
     count = 0
     while done := step.turn():
         count += done
-    assert step.lag() == 0
+    assert step.standing().behind == 0
     return count
 
 

@@ -17,12 +17,13 @@ from pipeline.dead_letters import read_letters, unsettled, waiting
 from pipeline.log.protocol import NewRecord
 from pipeline.log.sqlite import SqliteLog
 from pipeline.log.topics import TOPICS
-from pipeline.normalize import KINDS_MAX, Normalizer
+from pipeline.normalize import Normalizer
 from pipeline.persons import BLOCKED, KEY_BYTES, KnownPersons, Persons
 from pipeline.retention import expire
 from pipeline.sources.deliveries import Delivery, Reader
 from pipeline.sources.mapping import load_mapping
 from pipeline.sources.texts import Patterns
+from pipeline.unused import KINDS_MAX
 from tests.places import Crash, CrashingLog
 
 NOW = 1_790_000_000_000_000

@@ -251,11 +251,11 @@ def _left(settings: Settings, log: Log, *, acknowledge: bool) -> Iterator[Findin
 
 
 def _log(log: Log, *, served: bool) -> Iterator[Finding]:
-    from pipeline.cli.wiring import lag
+    from pipeline.reached import CORRELATE, lags
 
     for topic in ("events", "dead_letters"):
         yield Finding("log", topic, f"{log.end(topic, 0):,}")
-    behind = lag(log)
+    behind = sum(lags(log, CORRELATE).values())
     if behind:
         advice = "the next import or replay goes on with them, or `aftermerge rebuild`"
         if served:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.cli.exits import Exit, Problem
-from pipeline.cli.progress import ProgressCall, silent
+from pipeline.cli.progress import silent
+from pipeline.measuring import ProgressCall
 
 if TYPE_CHECKING:
     from pipeline.cli.reporting import Outcome

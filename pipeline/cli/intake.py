@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.exits import Problem
 from pipeline.cli.instants import machine_now
-from pipeline.cli.progress import ProgressCall, silent
+from pipeline.cli.progress import silent
 from pipeline.cli.reporting import Line, Outcome
 from pipeline.cli.wiring import Parts, correlator
+from pipeline.measuring import ProgressCall
 
 if TYPE_CHECKING:
     from pipeline.core.events import Event

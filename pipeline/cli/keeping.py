@@ -16,8 +16,9 @@ from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.frame import Invocation, examples, shared_options
 from pipeline.cli.instants import INSTANT, machine_now, microseconds, moment
 from pipeline.cli.output import format_option, write_rows
-from pipeline.cli.progress import ProgressCall, bars
+from pipeline.cli.progress import bars
 from pipeline.cli.reporting import Line, Outcome, report
+from pipeline.measuring import ProgressCall
 
 if TYPE_CHECKING:
     from pipeline.cli.wiring import Parts
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.upkeep import Upkeep
 
 DAY = 24 * 3_600 * 1_000_000
+_CLOSED = "deliveries that can't be opened"
 
 _BACKUP_ON_A_CLUSTER = (
     "Kafka keeps copies (AFTERMERGE_KAFKA_REPLICAS): back up its topics with Kafka's own means;"
@@ -73,14 +75,16 @@ def renormalize(invocation: Invocation, source: str, since: datetime | None, for
                 Line("read", "deliveries", done["deliveries"], f"of {source}"),
                 Line("read", "deliveries without use", done["unused"]),
                 Line("read", "dead letters settled", done["settled"]),
+                *(Line("read", *row) for row in _if_any(_CLOSED, done["sealed"], "their key is not set")),
             ],
             appended=done["events"],
             unchanged=done["known"],
             dead_letters=done["dead_letters"],
+            closed=done["sealed"],
         )
         # deliveries of all workspaces were parsed
         outcome = correlate(parts, outcome, progress, everywhere=True)
-    if not done["deliveries"]:
+    if not done["deliveries"] and not done["sealed"]:
         outcome.notes.append(
             f"no delivery of {source} is kept from that time; `aftermerge doctor` says since when"
         )
@@ -214,9 +218,7 @@ def forget(invocation: Invocation, login: str, deliveries_too: bool, format_: st
         ("token", found["token"], "" if found["was_known"] else "nothing named its person"),
         ("deliveries erased", found["deliveries_erased"], ""),
         ("dead letters erased", found["letters_erased"], ""),
-        *_if_any(
-            "deliveries that can't be opened", found["deliveries_sealed"], f"their key is not set: {kept}"
-        ),
+        *_if_any(_CLOSED, found["deliveries_sealed"], f"their key is not set: {kept}"),
         *_if_any(
             "deliveries not read yet", found["deliveries_waiting"], f"{kept}: `aftermerge up` reads them"
         ),

@@ -56,7 +56,7 @@ def dead_letter_lines(log: Log, *, acknowledge: bool) -> Iterator[Line]:
 def unused_lines(log: Log) -> Iterator[Line]:
     """By source: how many deliveries were understood and nothing was made of, their kinds, the last one."""
     from pipeline.log.topics import UNUSED
-    from pipeline.normalize import Unused
+    from pipeline.unused import Unused
 
     sources: dict[str, dict[str, Unused]] = {}
     for partition in range(log.partitions(UNUSED)):  # each is counted by another process

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from pipeline.embedded import Embedded
+    from pipeline.health import StepMeters
     from pipeline.receive.access import Access
     from pipeline.receive.configuration import ReceiverSettings
     from pipeline.receive.keeping import KeyRing
@@ -81,13 +82,18 @@ def serve(settings: Settings) -> None:
 def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapping[str, object]) -> None:
     from pipeline.actions import actions_of
     from pipeline.embedded import Embedded, machine_clock
+    from pipeline.health import StepMeters
     from pipeline.normalize import Normalizer
+    from pipeline.reached import CORRELATE, NORMALIZE
     from pipeline.upkeep import upkeep_actions
 
     reader = reader_of(parts.settings, parts.person_token, mappings)
     unseal = unsealer_of(keys)
-    normalizer = Normalizer(parts.log, parts.codec, reader, unseal, machine_clock, parts.persons)
-    step = correlator(parts)
+    meters = StepMeters()
+    normalizer = Normalizer(
+        parts.log, parts.codec, reader, unseal, machine_clock, parts.persons, meter=meters.of(NORMALIZE)
+    )
+    step = correlator(parts, meters.of(CORRELATE))
     loop = Embedded(
         parts.log,
         parts.codec,
@@ -107,7 +113,10 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
         **actions_of(loop, step, version=version(), started_at=started_at),
         **upkeep_actions(loop, upkeep_of(parts, normalizer, unseal)),
     }
-    with stopped_by_signals(stop, loop.wake), _served(parts, receiver, loop, actions, started_at) as check:
+    with (
+        stopped_by_signals(stop, loop.wake),
+        _served(parts, receiver, loop, actions, started_at, meters) as check,
+    ):
         _give_way()
         loop.run(stop, check)
     loop.finish()
@@ -127,6 +136,7 @@ def _served(
     loop: Embedded,
     actions: Mapping[str, Callable[..., object]],
     started_at: datetime,
+    meters: StepMeters,
 ) -> Iterator[Callable[[], None]]:
     """Everything that answers from outside, and the note that says where.
 
@@ -147,6 +157,7 @@ def _served(
         waiting=loop.waiting_for,
         judge=judge_of(settings, parts.log, parts.codec, parts.store, loop.wake),
         watched=_watched(settings, loop),
+        registry=meters.registry,
     )
     host, port = host_of(settings.listen), port_of(settings.listen)
     server = Server(app, host=host, port=port)

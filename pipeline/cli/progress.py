@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -26,7 +26,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-ProgressCall = Callable[[str, int, int | None], None]
+from pipeline.measuring import ProgressCall
 
 #: a bar is drawn at most this often; calls in between cost a comparison
 REDRAW_SECONDS_MIN = 0.1

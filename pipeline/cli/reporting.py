@@ -29,6 +29,8 @@ class Outcome:
     appended: int = 0
     unchanged: int = 0
     dead_letters: int = 0
+    #: what could not even be looked at
+    closed: int = 0
     correlated: int = 0
     rows: int = 0
     behind_horizon: int = 0
@@ -40,8 +42,8 @@ class Outcome:
 
     @property
     def code(self) -> Exit:
-        """Partly when something went to the dead letters; nothing when there was no event at all."""
-        if self.dead_letters:
+        """Partly when something could not be read; nothing when there was no event at all."""
+        if self.dead_letters or self.closed:
             return Exit.PARTLY
         if not self.appended and not self.unchanged and not self.correlated:
             return Exit.NOTHING

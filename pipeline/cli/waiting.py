@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.exits import Exit, Problem
-from pipeline.cli.progress import ProgressCall, silent
+from pipeline.cli.progress import silent
+from pipeline.measuring import ProgressCall
 from pipeline.reached import CORRELATE, SINK, Place, ends, places, reached
 from pipeline.settings import Settings
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.holding import Held, held
 from pipeline.cli.modelling import parameters
-from pipeline.cli.progress import ProgressCall
-from pipeline.log.topics import EVENTS, PARTITION, TOPICS
+from pipeline.log.topics import EVENTS, TOPICS
+from pipeline.measuring import UNMEASURED, Meter, ProgressCall
 from pipeline.running import live
 from pipeline.settings import Settings
 
@@ -226,13 +226,6 @@ def persons_for(settings: Settings) -> Persons:
     return persons_of(settings)
 
 
-def lag(log: Log) -> int:
-    """How many events are in the log of a data directory and not yet in the tables."""
-    from pipeline.state import GROUP
-
-    return max(0, log.end(EVENTS, PARTITION) - log.committed(GROUP, EVENTS, PARTITION))
-
-
 def events_of(parts: Parts) -> Iterator[tuple[int, Event]]:
     """Every event of the workspace with its offset, in the order of the log.
 
@@ -252,14 +245,20 @@ def events_of(parts: Parts) -> Iterator[tuple[int, Event]]:
         offset = records[-1].offset + 1
 
 
-def correlator(parts: Parts) -> Correlator:
+def correlator(parts: Parts, meter: Meter = UNMEASURED) -> Correlator:
     """The step that folds new events into the tables."""
     from pipeline.correlate import Correlator
     from pipeline.sink import Sink
 
     settings = parts.settings
     return Correlator(
-        parts.log, parts.codec, Sink(parts.store), parameters(settings), settings.batch_rows, settings.data
+        parts.log,
+        parts.codec,
+        Sink(parts.store),
+        parameters(settings),
+        settings.batch_rows,
+        settings.data,
+        meter=meter,
     )
 
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from pipeline.codec import Codec
 from pipeline.core.parameters import Parameters
 from pipeline.evaluate.comparison import ALL, LIVE, OURS, RULES, Row, compare
-from pipeline.evaluate.judging import Judged, ProgressCall, judge, read_truths
+from pipeline.evaluate.judging import Judged, judge, read_truths
 from pipeline.log.protocol import Log
+from pipeline.measuring import ProgressCall
 
 __all__ = [
     "ALL",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from pipeline.evaluate.scoring import Score, standing
 from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS, PARTITION, TRUTHS
+from pipeline.measuring import ProgressCall
 from pipeline.rebuild import columns_of, events_of
 from pipeline.sorting import by_own_time
 from pipeline.sources.truths import Truth, decode_truth
@@ -34,8 +35,6 @@ from pipeline.sources.truths import Truth, decode_truth
 BATCH_EVENTS_MAX = 10_000
 #: rollbacks that say more about the infrastructure, or the rollback, than about a change
 NOT_A_CHANGE = {"wave": "part of a wave of rollbacks", "returned": "the version came back unchanged"}
-
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 class Judged(NamedTuple):

@@ -1,4 +1,4 @@
-"""Fresh tables beside the live ones: filled while those are used, compared with them, and exchanged.
+"""Fresh tables beside the live ones: filled while those are used, compared with them, and dropped.
 
 They are in a database of their own with the same names and the same statements, so that whatever fills a
 store fills them.
@@ -16,9 +16,8 @@ from pipeline.core.facts import TABLES
 from pipeline.store import Store
 from pipeline.store.attached import AttachedStore
 from pipeline.store.comparing import EXAMPLES_MAX, Comparison, TableDifference
-from pipeline.store.errors import StoreMissing, StoreUnavailable
+from pipeline.store.errors import StoreUnavailable
 from pipeline.store.schema import Schema
-from pipeline.store.session import Session
 
 #: what is computed from the log; `events` is a view of the tables behind it
 FACT_TABLES = tuple(TABLES)
@@ -29,11 +28,11 @@ COMPUTED = (*FACT_TABLES, *EVENT_TABLES)
 class Beside:
     """The fresh tables; ``store`` fills them. Close it before the live store."""
 
-    def __init__(self, live: Store, suffix: str = "rebuild", *, fresh: bool = True) -> None:
-        """Make the tables anew in ``<database>_<suffix>``; with ``fresh=False`` take those that are there.
+    def __init__(self, live: Store, suffix: str = "rebuild") -> None:
+        """Make the tables anew in ``<database>_<suffix>``.
 
-        What a rebuild before left there is dropped. Raises ``StoreUnavailable``, also for a database of
-        that name that no rebuild made; ``StoreMissing`` when nothing is there and nothing is to be made.
+        What was left there before is dropped. Raises ``StoreUnavailable``, also for a database of that name
+        that was not made here.
         """
         if isinstance(live, AttachedStore):
             live.insert_block()
@@ -46,18 +45,12 @@ class Beside:
         )
         self._session = self.store._session
         self._schema = Schema(self._session)
-        self._exchange = Exchange(self._live, self._session)
         try:
-            if fresh:
-                self.drop()
-                self._schema.make_database(self._mark)
-            self._refuse_others()
-            if not self._schema.has_database():
-                raise StoreMissing(f"there is no database {self.database} at {session.place}: rebuild first")
+            self.drop()
+            self._schema.make_database(self._mark)
             self._session.use()
-            if fresh:
-                # the views are of the live tables, whatever rows those hold
-                self._schema.migrate(resources.sql(), views=False)
+            # the views are of the live tables, whatever rows those hold
+            self._schema.migrate(resources.sql(), views=False)
         except BaseException:
             self.close()
             raise
@@ -74,15 +67,6 @@ class Beside:
             self._caught_up(table)
             found.append(Comparison(self._live, self._session, table, workspace).difference(examples))
         return found
-
-    def exchange(self, tables: Sequence[str] = COMPUTED) -> list[str]:
-        """Give these tables the names of the live ones, and those theirs; returns the exchanged.
-
-        Each table at once, one after the other. Raises ``StoreUnavailable``: called again, it goes on. Rows
-        that were written into the live tables after those beside were filled stay behind: nobody may write
-        meanwhile.
-        """
-        return self._exchange.run(tables)
 
     def drop(self) -> None:
         """Drop the database beside, with whichever tables are in it now."""
@@ -108,40 +92,3 @@ class Beside:
                 f"the database {self.database} at {self._live.place} was not made by a rebuild: rename it, or"
                 " take another suffix"
             )
-
-
-class Exchange:
-    """Exchanges tables of two databases by name. Repeated, it does what was not done yet."""
-
-    def __init__(self, live: Session, beside: Session) -> None:
-        self._live = live
-        self._beside = beside
-        #: the tables beside, by their own identifiers, as they were before anything was exchanged
-        self._fresh: dict[str, str] = {}
-
-    def run(self, tables: Sequence[str]) -> list[str]:
-        """Exchange; returns the tables that were exchanged now. Raises ``StoreUnavailable`` in between."""
-        found = self._identifiers(self._beside)
-        for table in tables:
-            if table not in found:
-                raise StoreUnavailable(f"there is no table {table} beside the live ones: fill it first")
-            self._fresh.setdefault(table, found[table])
-        live = self._identifiers(self._live)
-        done = []
-        for table in tables:
-            if live.get(table) == self._fresh[table]:
-                continue  # by a call before, whose answer was lost
-            first, second = (
-                f"{quote_identifier(one.database)}.{quote_identifier(table)}"
-                for one in (self._live, self._beside)
-            )
-            self._live.command(f"EXCHANGE TABLES {first} AND {second}", f"exchange the table {table}")
-            done.append(table)
-        return done
-
-    def _identifiers(self, session: Session) -> dict[str, str]:
-        rows = session.read(
-            "SELECT name, toString(uuid) FROM system.tables WHERE database = {name:String}",
-            {"name": session.database},
-        ).rows
-        return {str(name): str(uuid) for name, uuid in rows}

@@ -12,8 +12,8 @@ from clickhouse_connect.driver.binding import quote_identifier
 
 from pipeline.store.errors import ClusterRefused
 
-#: where a table keeps what its replicas agree on. By the table's own identifier, which stays with its rows
-#: when two tables exchange their names.
+#: where a table keeps what its replicas agree on, by the table's own identifier: a table that is dropped and
+#: made anew has nothing to do with the former one
 REPLICA_PATH = "/clickhouse/tables/{uuid}/{shard}"
 REPLICA_NAME = "{replica}"
 
@@ -23,8 +23,6 @@ _NAMED = re.compile(
     r"(?:CREATE DATABASE IF NOT EXISTS|DROP DATABASE IF EXISTS|CREATE TABLE IF NOT EXISTS|ALTER TABLE"
     rf"|CREATE OR REPLACE VIEW|DROP VIEW IF EXISTS) {_NAME}(?![\w.`])"
 )
-#: ... at the end ...
-_EXCHANGE = re.compile(rf"EXCHANGE TABLES {_NAME} AND {_NAME}\Z")
 #: ... before the name ...
 _SYSTEM = re.compile(r"SYSTEM SYNC REPLICA(?= )")
 #: ... or nowhere: one replica does it, and the others learn it from their log
@@ -41,8 +39,6 @@ def on_cluster(statement: str, cluster: str, database: str) -> str:
     where = f"ON CLUSTER {quote_identifier(cluster)}"
     if _REPLICATED_BY_ITSELF.fullmatch(statement):
         return statement
-    if _EXCHANGE.fullmatch(statement):
-        return f"{statement} {where}"
     if match := _SYSTEM.match(statement):
         return f"{match[0]} {where}{statement[match.end() :]}"
     if (match := _NAMED.match(statement)) is None:

@@ -50,7 +50,7 @@ class Schema:
         if self.has_database():
             return
         self._refuse_cluster()
-        # Atomic by name: the embedded engine's own default database can't exchange tables
+        # by name: the embedded engine's own default is another one
         statement = f"CREATE DATABASE IF NOT EXISTS {quote_identifier(session.database)}"
         comment = f" COMMENT '{mark}'" if mark else ""
         session.command(f"{statement} ENGINE = Atomic{comment}", f"create the database {session.database}")

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from pipeline.log.topics import UNUSED
-from pipeline.normalize import Unused
 from pipeline.sources.github.kinds import KINDS
+from pipeline.unused import Unused
 from tests.live.deliveries import BEGUN, instant, key, pull_request, sha
 from tests.live.process import Up, eventually, up
 from tests.sources.github_examples import examples

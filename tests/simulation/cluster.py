@@ -11,12 +11,13 @@ from pipeline.log.cluster_topics import CLUSTER_TOPICS
 from pipeline.log.partitioning import partition_of
 from pipeline.log.protocol import Log, LogUnavailable
 from pipeline.log.topics import EVENTS, RECEIVED, UNDIVIDED
+from pipeline.measuring import ProgressCall
 from pipeline.normalize import GROUP as NORMALIZE
 from pipeline.sink import GROUP as SINK
 from pipeline.standby import Standby, Standbys
 from pipeline.state import GROUP as CORRELATE
 from pipeline.store import StoreUnavailable
-from pipeline.worker import Step, Worker
+from pipeline.worker import OpenStep, Step, Worker
 from tests.simulation import steps
 from tests.simulation.disturbed import DisturbedLog, DisturbedStore, Faults
 from tests.simulation.histories import History, Posted
@@ -159,12 +160,12 @@ class Cluster:
 
     def _opener(
         self, step: str, log: DisturbedLog, store: DisturbedStore, version: steps.Release, standbys: Standbys
-    ) -> Callable[[int], Step]:
-        def opened(partition: int) -> Step:
+    ) -> OpenStep:
+        def opened(partition: int, progress: ProgressCall) -> Step:
             if step == NORMALIZE:
                 return steps.normalizing(log, partition, self.told.events, self.wall)
             if step == CORRELATE:
-                return steps.correlating(log, partition, version, self.knobs.batch_events, standbys)
+                return steps.correlating(log, partition, version, self.knobs.batch_events, standbys, progress)
             sink = steps.sinking(log, partition, version, store)
             self._sinks[self.scheduler.running(), partition] = sink
             return sink
@@ -265,6 +266,9 @@ class Cluster:
             if one.version != self._version:
                 self._kill(one)
         self._replace_the_dead(1.0)
+        # time goes on: whoever lost a partition while it was paused learns of it with the next commit
+        for posted in self.told.ticks:
+            self._append(posted)
 
     def _settle_on(self) -> None:
         self._replace_the_dead(1.0)

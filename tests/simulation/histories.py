@@ -47,6 +47,8 @@ class History(NamedTuple):
     events: list[e.Event]
     disturbed: list[Posted]
     in_order: list[Posted]
+    #: what also tells every workspace, at the end, that time passed
+    ticks: list[Posted]
 
 
 class SeededWorld(World):
@@ -99,6 +101,7 @@ def history(random: Random, workspaces: int, actions: int) -> History:
     events: list[e.Event] = []
     disturbed: list[Posted] = []
     in_order: list[Posted] = []
+    ticks: list[Posted] = []
     for name in WORKSPACES[:workspaces]:
         world = SeededWorld(random)
         for _ in range(random.randint(1, actions)):
@@ -117,9 +120,10 @@ def history(random: Random, workspaces: int, actions: int) -> History:
         posted = _posted(name, tick, len(events) - 1, last)
         disturbed.append(posted)
         in_order.append(posted)
+        ticks.append(posted)
     for name in WORKSPACES[:workspaces]:
         _post_noise(random, name, last, disturbed, in_order)
-    return History(events, sorted(disturbed), sorted(in_order))
+    return History(events, sorted(disturbed), sorted(in_order), ticks)
 
 
 def _again(random: Random, event: e.Event) -> e.Event:

@@ -17,6 +17,7 @@ from pipeline.core.parameters import Parameters
 from pipeline.correlate import Correlator
 from pipeline.log.protocol import Log
 from pipeline.log.topics import DEAD_LETTERS, EVENTS, PARTITION, RECEIVED, fact_topic
+from pipeline.measuring import ProgressCall
 from pipeline.normalize import GROUP as NORMALIZE
 from pipeline.normalize import Normalizer
 from pipeline.publish import Publisher
@@ -96,7 +97,12 @@ def normalizing(log: Log, partition: int, told: list[Event], now: Callable[[], i
 
 
 def correlating(
-    log: Log, partition: int, version: Release, batch_events: int, standbys: Standbys | None = None
+    log: Log,
+    partition: int,
+    version: Release,
+    batch_events: int,
+    standbys: Standbys | None = None,
+    progress: ProgressCall | None = None,
 ) -> Step:
     standbys = standbys or Standbys(log, version.parameters, ())
 
@@ -113,7 +119,7 @@ def correlating(
             stood_by=lambda: standbys.take(number),
         )
 
-    return Correlating(log, partition, make, batch_events, standbys.leave)
+    return Correlating(log, partition, make, batch_events, standbys.leave, progress)
 
 
 def sinking(log: Log, partition: int, version: Release, store: Store) -> Step:

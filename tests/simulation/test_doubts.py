@@ -62,7 +62,7 @@ def work(
     patch.setattr(pipeline.worker, "RETRY_WAIT_SECONDS", 0.0)
     patch.setattr(pipeline.worker, "FENCED_WAIT_SECONDS", 0.0)
     stop = Stop(lambda seconds: None)
-    worker = Worker(OnePartition(5, stop, meanwhile), opened)
+    worker = Worker(OnePartition(5, stop, meanwhile), lambda partition, progress: opened(partition))
     worker.run(stop)
     return worker.condition
 

@@ -1,4 +1,4 @@
-"""Fresh tables beside the live ones: filled, compared, exchanged, dropped."""
+"""Fresh tables beside the live ones: filled, compared, dropped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.facts import ServiceFact
-from pipeline.store import Store, StoreMissing, StoreUnavailable
+from pipeline.store import Store, StoreUnavailable
 from pipeline.store.attached import AttachedStore
 from pipeline.store.beside import COMPUTED, Beside
 from pipeline.store.comparing import EXAMPLES_MAX, Example
@@ -142,69 +142,18 @@ def test_it_counts_as_a_person_would(pair: Beside, without_rows: Store, live: Ro
     assert found.columns == {name: n for name, n in zip(("team", "tier"), counted, strict=True) if n}
 
 
-def test_an_exchange_gives_the_fresh_rows_the_live_names(store: Store, beside: Beside) -> None:
-    put(store, 1, service("old"))
-    put(beside.store, 2, service("new"))
-    viewed = "SELECT service FROM services_overview"
-    assert store.query(viewed).rows == [("old",)]
-    assert beside.exchange() == list(COMPUTED)
-    assert names(store) == ["new"]
-    assert store.query(viewed).rows == [("new",)]
-    assert names(beside.store) == ["old"]
-    put(store, 3, service("newer"))
-    assert names(store) == ["new", "newer"]
-    # the migrations stay where they were applied
-    assert store.migrate() == []
-    beside.drop()
-    assert names(store) == ["new", "newer"]
-
-
-def test_an_exchange_that_was_done_is_not_undone_by_another(store: Store, beside: Beside) -> None:
-    put(beside.store, 1, service("new"))
-    assert beside.exchange(SERVICES) == SERVICES
-    assert beside.exchange(SERVICES) == []
-    assert beside.exchange([*SERVICES, "changes"]) == ["changes"]
-    assert names(store) == ["new"]
-
-
-def test_an_exchange_goes_on_where_it_was_interrupted(store: Store, beside: Beside) -> None:
-    put(beside.store, 1, service("new"))
-    store._command("RENAME TABLE changes TO elsewhere", "take a table away")
-    with pytest.raises(StoreUnavailable, match="a table is missing"):
-        beside.exchange(["services", "changes", "deployments"])
-    store._command("RENAME TABLE elsewhere TO changes", "bring it back")
-    assert beside.exchange(["services", "changes", "deployments"]) == ["changes", "deployments"]
-    assert names(store) == ["new"]
-
-
-def test_an_exchange_can_be_taken_back_later(store: Store, beside: Beside) -> None:
-    put(store, 1, service("old"))
-    put(beside.store, 1, service("new"))
-    beside.exchange()
-    with closing(Beside(store, fresh=False)) as again:
-        assert names(again.store) == ["old"]
-        again.exchange()
-    assert names(store) == ["old"]
-
-
 def test_what_another_rebuild_left_is_dropped(store: Store, beside: Beside) -> None:
     put(beside.store, 1, service("left"))
     with closing(Beside(store)) as again:
         assert names(again.store) == []
 
 
-def test_nothing_is_there_before_a_rebuild(store: Store) -> None:
-    with pytest.raises(StoreMissing, match="there is no database .*_rebuild"):
-        Beside(store, fresh=False)
-
-
-@pytest.mark.parametrize("fresh", [True, False])
-def test_a_database_of_somebody_else_is_left_alone(store: Store, dsn: str, fresh: bool) -> None:
+def test_a_database_of_somebody_else_is_left_alone(store: Store, dsn: str) -> None:
     name = f"{store._database}_theirs"
     with closing(Store.open(dsn, name)) as theirs:
         theirs._command("CREATE TABLE services (a Int8) ENGINE = Memory", "make their table")
         with pytest.raises(StoreUnavailable, match="was not made by a rebuild"):
-            Beside(store, "theirs", fresh=fresh)
+            Beside(store, "theirs")
         assert theirs.query("SELECT count() FROM services").rows == [(0,)]
         theirs._command(f"DROP DATABASE {name} SYNC", "tidy up")
 

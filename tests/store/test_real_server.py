@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from pipeline.store import Patience, Store, StoreUnavailable
-from pipeline.store.beside import COMPUTED, Beside
+from pipeline.store.beside import Beside
 from tests.live.alerting import free_port
 from tests.live.process import ROOT, eventually
 from tests.store.rows import MONDAY, batch, event
@@ -152,14 +152,13 @@ def test_tables_are_of_the_expected_kind_and_filled(real: Store) -> None:
     assert real.check() == []
 
 
-def test_tables_beside_are_compared_and_exchanged(real: Store) -> None:
+def test_tables_beside_are_compared(real: Store) -> None:
     real.insert_facts("changes", "acme", 1, [], [("acme/api#1",)])
     with closing(Beside(real)) as beside:
         tick(beside.store)
         assert [found.table for found in beside.compare() if not found.same] == ["events_clock_ticked"]
-        assert beside.exchange() == list(COMPUTED)
         beside.drop()
-    assert real.query("SELECT id FROM events").rows == [("a",)]
+    assert real.query("SELECT id FROM events").rows == []
 
 
 def test_who_may_only_read_and_insert_fills_what_is_there(server: str, real: Store) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pipeline.cli.frame import Invocation, examples, shared_options
+
+if TYPE_CHECKING:
+    from pipeline.measuring import ProgressCall
 
 _EXITS = """
     Exit 0: stopped as told, with everything committed. 2: a setting is wrong, or too much of a topic can't
@@ -39,16 +44,20 @@ def normalize(invocation: Invocation, listen_health: str | None) -> None:
     from pipeline.cli.instants import machine_now
     from pipeline.cli.keeping import unsealer_here
     from pipeline.cli.wiring import persons_of
+    from pipeline.health import StepMeters
     from pipeline.letter_limit import LetterLimit
     from pipeline.log.topics import RECEIVED
     from pipeline.normalize import Normalizer
     from pipeline.persons import KnownPersons
+    from pipeline.reached import NORMALIZE
 
     invocation.overrides |= {"listen_health": listen_health}
     settings = invocation.settings
     unseal = unsealer_here()
     mappings = mappings_of(settings.mappings)
-    with opened_cluster(settings, "normalize") as log, opened_codecs(settings) as codecs:
+    meters = StepMeters()
+    meter = meters.of(NORMALIZE)
+    with opened_cluster(settings, NORMALIZE) as log, opened_codecs(settings) as codecs:
 
         def make(partition: int) -> Normalizer:
             persons = KnownPersons(persons_of(settings), log)
@@ -63,9 +72,13 @@ def normalize(invocation: Invocation, listen_health: str | None) -> None:
                 persons,
                 partition=partition,
                 judge=limit.judge,
+                meter=meter,
             )
 
-        work(settings, log, "normalize", RECEIVED, lambda partition: Normalizing(log, partition, make))
+        def opened(partition: int, progress: ProgressCall) -> Normalizing:
+            return Normalizing(log, partition, make)
+
+        work(settings, log, NORMALIZE, RECEIVED, opened, meters)
 
 
 @click.command(
@@ -90,14 +103,18 @@ def correlate(invocation: Invocation, listen_health: str | None, standby: str | 
     from pipeline.cli.cluster.working import standing_by, work
     from pipeline.cli.modelling import parameters
     from pipeline.correlate import Correlator
+    from pipeline.health import StepMeters
     from pipeline.letter_limit import LetterLimit
     from pipeline.log.topics import EVENTS
     from pipeline.publish import Publisher
+    from pipeline.reached import CORRELATE
 
     invocation.overrides |= {"listen_health": listen_health, "standby": standby}
     settings = invocation.settings
+    meters = StepMeters()
+    meter = meters.of(CORRELATE)
     with (
-        opened_cluster(settings, "correlate") as log,
+        opened_cluster(settings, CORRELATE) as log,
         opened_codecs(settings) as codecs,
         standing_by(settings, log) as standbys,
     ):
@@ -112,12 +129,13 @@ def correlate(invocation: Invocation, listen_health: str | None, standby: str | 
                 partition=partition,
                 judge=LetterLimit(EVENTS, settings.dead_letter_ratio_max).judge,
                 stood_by=lambda: standbys.take(partition),
+                meter=meter,
             )
 
-        def opened(partition: int) -> Correlating:
-            return Correlating(log, partition, make, settings.batch_rows, standbys.leave)
+        def opened(partition: int, progress: ProgressCall) -> Correlating:
+            return Correlating(log, partition, make, settings.batch_rows, standbys.leave, progress)
 
-        work(settings, log, "correlate", EVENTS, opened, standbys)
+        work(settings, log, CORRELATE, EVENTS, opened, meters, standbys)
 
 
 @click.command(
@@ -135,20 +153,24 @@ def sink(invocation: Invocation, listen_health: str | None) -> None:
     from pipeline.assigned import Sinking
     from pipeline.cli.cluster.opening import opened_cluster, opened_codecs, opened_server
     from pipeline.cli.cluster.working import work
+    from pipeline.health import StepMeters
     from pipeline.log.topics import EVENTS
+    from pipeline.reached import SINK
 
     invocation.overrides |= {"listen_health": listen_health}
     settings = invocation.settings
+    meters = StepMeters()
+    meter = meters.of(SINK)
     with (
-        opened_cluster(settings, "sink") as log,
+        opened_cluster(settings, SINK) as log,
         opened_server(settings, waiting=True) as store,
         opened_codecs(settings) as codecs,
     ):
 
-        def opened(partition: int) -> Sinking:
-            return Sinking(log, partition, codecs.events(), codecs.facts(), store)
+        def opened(partition: int, progress: ProgressCall) -> Sinking:
+            return Sinking(log, partition, codecs.events(), codecs.facts(), store, meter)
 
-        work(settings, log, "sink", EVENTS, opened)
+        work(settings, log, SINK, EVENTS, opened, meters)
 
 
 @click.command(

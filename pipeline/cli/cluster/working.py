@@ -16,10 +16,10 @@ from pipeline.cli.version import version
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from pipeline.health import Measured
+    from pipeline.health import Measured, StepMeters
     from pipeline.log.kafka import KafkaLog
     from pipeline.standby import Standbys
-    from pipeline.worker import Step, Worker
+    from pipeline.worker import OpenStep, Worker
 
 
 @contextmanager
@@ -54,7 +54,8 @@ def work(
     log: KafkaLog,
     name: str,
     topic: str,
-    open_step: Callable[[int], Step],
+    open_step: OpenStep,
+    meters: StepMeters,
     standbys: Standbys | None = None,
 ) -> None:
     """Turn the steps of the partitions of ``topic`` that are this process's, until SIGINT or SIGTERM."""
@@ -63,7 +64,7 @@ def work(
 
     worker = Worker(Membership(log.settings, name, topic), open_step)
     stop = threading.Event()
-    with stopped_by_signals(stop), health_served(settings, worker, name, standbys) as check:
+    with stopped_by_signals(stop), health_served(settings, worker, name, meters, standbys) as check:
         if standbys is not None:
             standbys.start(worker.is_opening)
         worker.run(stop, check)
@@ -71,13 +72,13 @@ def work(
 
 @contextmanager
 def health_served(
-    settings: Settings, worker: Worker, name: str, standbys: Standbys | None = None
+    settings: Settings, worker: Worker, name: str, meters: StepMeters, standbys: Standbys | None = None
 ) -> Iterator[Callable[[], None]]:
     """Health, readiness and numbers of a worker; gives a check that raises when the server has ended."""
     from pipeline.health import application
     from pipeline.receive.serving import CannotListen, Server
 
-    app = application(worker.stuck, worker.waiting_for, _metrics(worker, standbys))
+    app = application(worker.stuck, worker.waiting_for, _metrics(worker, standbys), meters)
     server = Server(app, host=host_of(settings.listen_health), port=port_of(settings.listen_health))
     try:
         server.start()
@@ -110,11 +111,20 @@ def _metrics(
     def by_partition(place: int) -> Callable[[], Measured]:
         return lambda: {(str(partition),): lag[place] for partition, lag in condition.lags.items()}
 
+    def opening(place: int) -> Callable[[], Measured]:
+        return lambda: {
+            (str(partition), told.phase): float(number)
+            for partition, told in condition.opening.items()
+            if (number := told[place]) is not None
+        }
+
     return {
         "lag_records": ("Records that wait, by partition", ("partition",), by_partition(0)),
-        "lag_seconds": ("For how long some have waited without a break", ("partition",), by_partition(1)),
+        "lag_seconds": ("How long the oldest of them has waited", ("partition",), by_partition(1)),
         "assigned_partitions": ("Partitions of this process", (), one(lambda: len(condition.assigned))),
         "restored_partitions": ("Those of them that work", (), one(lambda: len(condition.restored))),
+        "opening_done": ("How much of it is read back or computed anew", ("partition", "phase"), opening(1)),
+        "opening_total": ("Of how much", ("partition", "phase"), opening(2)),
         "standby_partitions": (
             "Partitions of other processes that could be taken over at once",
             (),
@@ -122,13 +132,6 @@ def _metrics(
         ),
         "rebalances": ("How often its partitions changed", (), one(lambda: condition.rebalances)),
         "fenced": ("How often another process had taken over", (), one(lambda: condition.fenced)),
-        "turns": ("Batches that were committed", (), one(lambda: condition.turns)),
-        "taken_in_records": ("Records that were taken in", (), one(lambda: condition.records)),
-        "worked_seconds": (
-            "How long all turns lasted; by turns: the mean of one",
-            (),
-            one(lambda: condition.worked_seconds),
-        ),
         "turn_seconds": (
             "How long the turn that is under way lasts, 0 between two",
             (),

@@ -16,8 +16,9 @@ from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.frame import Invocation, examples, shared_options
 from pipeline.cli.instants import machine_now
 from pipeline.cli.output import format_option, write_rows
-from pipeline.cli.progress import ProgressCall, bars
+from pipeline.cli.progress import bars
 from pipeline.cli.reporting import Outcome as Counts
+from pipeline.measuring import ProgressCall
 
 if TYPE_CHECKING:
     from pipeline.cli.following import Follower

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import msgspec
 
 from pipeline.log.served.calls import ACTION_PATH, JOB_PATH, JSON, Failure
 from pipeline.log.served.connection import ControlConnection
-
-ProgressCall = Callable[[str, int, int | None], None]
+from pipeline.measuring import ProgressCall
 
 
 class JobState(msgspec.Struct, frozen=True):

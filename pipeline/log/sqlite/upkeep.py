@@ -18,6 +18,7 @@ from pipeline.log.sqlite.file import FORMAT, translated
 from pipeline.log.sqlite.log import SqliteLog
 from pipeline.log.sqlite.packed import change_packed
 from pipeline.log.sqlite.streams import Stream
+from pipeline.measuring import ProgressCall
 
 __all__ = ["FORMAT", "LogUpkeep", "Usage", "occurrences"]
 
@@ -28,8 +29,6 @@ READ_RECORDS_MAX = 1_000
 COUNTED_RECORDS_MAX = 50_000
 SAMPLED_RECORDS = 2_000
 SEARCHED_BYTES = 4 * 2**20
-
-ProgressCall = Callable[[str, int, int | None], None]
 
 
 class Usage(NamedTuple):
