@@ -107,6 +107,13 @@ class ClusterSettings(BaseModel):
         str,
         Field(description="File with the certificates that the registry's own is checked against."),
     ] = ""
+    store_ssl_ca: Annotated[
+        str,
+        Field(
+            description="File with the certificates that the ClickHouse server's own is checked against"
+            " (clickhouses://)."
+        ),
+    ] = ""
     store_cluster: Annotated[
         str,
         Field(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -158,7 +159,10 @@ class Settings(ClusterSettings, LiveSettings, BaseSettings):
 
     def resolved_dsn(self) -> str:
         """The store's address as the store needs it, secrets included: never print it."""
-        return self.store_dsn.get_secret_value() or f"chdb://{self.store_path}"
+        dsn = self.store_dsn.get_secret_value()
+        if not dsn:
+            return f"chdb://{self.store_path}"
+        return f"{dsn}?{urlencode({'ca_cert': self.store_ssl_ca})}" if self.store_ssl_ca else dsn
 
     def shown(self) -> dict[str, str]:
         """Every setting as text for people, secrets masked."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver._chdbclient import build_connection_string
@@ -73,7 +73,8 @@ def connect(dsn: str, request_seconds: int = REQUEST_SECONDS_MAX) -> Connection:
     """Open a store; one request to a server may take ``request_seconds``.
 
     ``chdb:///absolute/directory`` is the embedded engine; ``clickhouse://user:password@host:8123``
-    (or ``http://``), ``clickhouses://`` (or ``https://``) a server. Raises ``StoreHeld`` when another
+    (or ``http://``), ``clickhouses://`` (or ``https://``) a server, with ``?ca_cert=FILE`` when its
+    certificate is not one that everybody trusts. Raises ``StoreHeld`` when another
     process has the directory open, ``StoreUnavailable`` for everything else that keeps it closed.
     """
     parts = urlsplit(dsn)
@@ -159,6 +160,13 @@ def _server(dsn: str, request_seconds: int) -> Connection:
             "the store's address has a wrong port: use clickhouse://user:password@host:8123"
         ) from None
     place = f"{interface}://{parts.hostname}:{port}"
+    told = parse_qs(parts.query, strict_parsing=True) if parts.query else {}
+    ca_file = told.pop("ca_cert", [""])[0]
+    if told or (ca_file and interface != "https") or (ca_file and not Path(ca_file).is_file()):
+        raise StoreUnavailable(
+            f"the store's address {place} is followed by what it can't be: ?ca_cert=FILE, a file that is"
+            " there, is for clickhouses://, and nothing else is known"
+        )
 
     def client(settings: dict[str, object]) -> Client:
         return clickhouse_connect.get_client(
@@ -173,6 +181,7 @@ def _server(dsn: str, request_seconds: int) -> Connection:
             autogenerate_session_id=False,
             connect_timeout=CONNECT_SECONDS_MAX,
             send_receive_timeout=request_seconds,
+            ca_cert=ca_file or None,
         )
 
     try:

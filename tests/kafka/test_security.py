@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -14,6 +15,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ResourcePatternType,
     ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
 )
 
 from pipeline.log.kafka import KafkaLog, KafkaSettings
@@ -27,6 +31,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 SHORT_SECONDS = 5.0
 ADMIN, WORKER = "admin-of-these-tests", "worker-of-these-tests"
 PREFIX = "ours."
+SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
+SALT_ROUNDS = 4_096
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +45,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]
         "listener.security.protocol.map": "PLAINTEXT:SASL_SSL,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
         "sasl.mechanism.inter.broker.protocol": "PLAIN",
-        "sasl.enabled.mechanisms": "PLAIN",
+        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+        "listener.name.plaintext.scram-sha-256.sasl.jaas.config": f"{SCRAM} required;",
+        "listener.name.plaintext.scram-sha-512.sasl.jaas.config": f"{SCRAM} required;",
         "listener.name.plaintext.plain.sasl.jaas.config": f"{module} {users};",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(both),
@@ -116,6 +124,64 @@ def test_a_worker_needs_no_more_than_this(guarded: KafkaSettings) -> None:
         assert log.trim("events", 0, 1) == 1
 
 
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_a_password_that_the_brokers_do_not_keep(guarded: KafkaSettings, mechanism: str) -> None:
+    kind = getattr(ScramMechanism, mechanism.replace("-", "_"))
+    name = f"salted-{mechanism.lower()}"
+    told = UserScramCredentialUpsertion(name, ScramCredentialInfo(kind, SALT_ROUNDS), b"of these tests")
+    admin = AdminClient(guarded.client())
+    for answer in admin.alter_user_scram_credentials([told]).values():
+        answer.result(SHORT_SECONDS)
+    user = replace(guarded, mechanism=mechanism, username=name, password="of these tests")
+    with closing(KafkaLog(user)) as log, pytest.raises(LogUnavailable, match="grant"):
+        log.partitions("events")  # it is known, and may do nothing
+    with pytest.raises(LogUnavailable, match="look at the user name, the password and the certificates"):
+        KafkaLog(replace(user, password="not-the-password"))
+
+
+def test_a_process_proves_who_it_is_by_a_certificate(tmp_path: Path) -> None:
+    """Without a user name: the broker asks for a certificate, and knows who vouches for it."""
+    directories = [tmp_path / name for name in ("server", "client", "stranger")]
+    for directory in directories:
+        directory.mkdir()
+    (ca, both), (client_ca, client), (_, stranger) = map(certificate, directories)
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(ca.read_bytes() + client_ca.read_bytes())
+    told = {
+        "listener.security.protocol.map": "PLAINTEXT:SSL,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "ssl.client.auth": "required",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(both),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(trusted),
+    }
+    settings = KafkaSettings(
+        "127.0.0.1:1",
+        protocol="SSL",
+        ca_file=str(ca),
+        certificate_file=str(client),
+        key_file=str(client),
+        replication_factor=1,
+        min_insync_replicas=1,
+        timeout_seconds=SHORT_SECONDS,
+    )
+    known = {name: str(value) for name, value in settings.client().items() if "s" in name[:4]}
+    known.pop("bootstrap.servers", None)
+    with servers.brokers(settings=told, client=known) as found:
+        known_here = replace(settings, bootstrap=found.bootstrap)
+        with closing(KafkaLog(known_here)) as log:
+            log.create_topic("events")
+            log.append("events", 0, new(b"a"))
+            assert values(log, "events") == [b"a"]
+        for wrong in (
+            {"certificate_file": "", "key_file": ""},
+            dict.fromkeys(("certificate_file", "key_file"), str(stranger)),
+        ):
+            with pytest.raises(LogUnavailable, match="look"):
+                KafkaLog(replace(known_here, **wrong))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("wrong", "hint"),
     [
@@ -133,7 +199,7 @@ def test_what_is_wrong_with_the_connection_is_said(
 
 
 def test_secrets_do_not_show() -> None:
-    settings = KafkaSettings("here:1", password="a secret", key_password="another secret")
+    settings = KafkaSettings("here:1", password="a secret")
     assert "secret" not in repr(settings)
 
 

@@ -1,7 +1,8 @@
-"""A ClickHouse server that can be killed: ``python -m tests.live.store_process DIRECTORY PORT``.
+"""A ClickHouse server that can be killed: ``python -m tests.live.store_process DIRECTORY PORT [PEM]``.
 
 It is the embedded engine behind as much of the HTTP interface as the driver uses: no users, no limits,
-one statement at a time. Statements and rows come by POST; an INSERT's rows are the body.
+one statement at a time. Statements and rows come by POST; an INSERT's rows are the body. With a file that
+holds its key and certificate it speaks TLS.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import ssl
 import sys
 import tempfile
 import threading
@@ -100,6 +102,13 @@ class Handler(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     with Server(sys.argv[1], int(sys.argv[2])) as server:
+        for pem in sys.argv[3:]:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pem)
+            # the handshake is made by the thread of the connection, not by the one that accepts
+            server.socket = context.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         server.serve_forever()

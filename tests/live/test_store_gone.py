@@ -21,9 +21,10 @@ MANY = 2_000
 
 
 @contextmanager
-def store(directory: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """A server in a process of its own, killed at the end."""
-    command = [sys.executable, "-m", "tests.live.store_process", str(directory), str(port)]
+def store(directory: Path, port: int, *pem: Path) -> Iterator[subprocess.Popen[str]]:
+    """A server in a process of its own, killed at the end; with a key and certificate, one that speaks TLS."""
+    told = map(str, (directory, port, *pem))
+    command = [sys.executable, "-m", "tests.live.store_process", *told]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

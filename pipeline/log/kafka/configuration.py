@@ -48,7 +48,6 @@ class KafkaSettings:
     ca_file: str = ""
     certificate_file: str = ""
     key_file: str = ""
-    key_password: str = field(default="", repr=False)
     mechanism: str = ""
     username: str = ""
     password: str = field(default="", repr=False)
@@ -91,7 +90,6 @@ class KafkaSettings:
             "ssl.ca.location": self.ca_file,
             "ssl.certificate.location": self.certificate_file,
             "ssl.key.location": self.key_file,
-            "ssl.key.password": self.key_password,
             "sasl.mechanism": self.mechanism,
             "sasl.username": self.username,
             "sasl.password": self.password,
