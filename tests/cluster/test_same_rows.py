@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from pipeline.core.events import Event
+from pipeline.log.partitioning import partition_in
+from pipeline.log.topics import STATE
 from tests.cluster.processes import cluster
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
-@pytest.mark.parametrize(("partitions", "workers"), [(1, 1), (4, 1), (4, 3)])
+@pytest.mark.parametrize(("partitions", "workers"), [(1, 1), (4, 2), (4, 3)])
 def test_a_cluster_has_the_rows_of_one_process(
     tmp_path: Path,
     bootstrap: str,
@@ -28,4 +30,8 @@ def test_a_cluster_has_the_rows_of_one_process(
         made.tell(workspaces.items())
         made.wait_until_done()
         assert made.held(list(workspaces)) == undisturbed
+        state = made.log.latest(STATE, partition_in(made.log, "fleet"))
+        remembered = sum(key.startswith(b"fleet\0change/") for key in state)
+        rows, _ = undisturbed["fleet"]["changes"]
+        assert 0 < remembered < rows, "nothing was forgotten on the way"
         made.stop()
