@@ -1,5 +1,5 @@
 # Two commands set up everything on a machine that has Python >= 3.11, git and make:
-# `make demo` (what this project does) and `make test` (everything that is checked).
+# `make demo` (what this project does) and `make test` (whether it does it).
 
 PYTHON ?= python3
 VENV := .venv
@@ -35,13 +35,17 @@ demo: $(VENV)/.runtime ## import the shipped real history and show which changes
 	$(BIN)/aftermerge demo $(ARGS)
 
 .PHONY: examples
-examples: $(VENV)/.dev ## fetch what some tests need into the user's cache: GitHub's payloads (npm), Kafka and a registry (Maven)
+examples: $(VENV)/.dev ## fetch what some tests need into the user's cache: GitHub's payloads (npm), Kafka, a registry and JDBC (Maven)
 	@$(BIN)/python -m tests.sources.github_examples
 	@$(BIN)/python -m tests.kafka.artifacts
 
 .PHONY: test
-test: check examples ## everything that is checked but the nightly tests: `make check`, then pytest
-	$(BIN)/python -m pytest -m "not nightly" $(TESTS) $(ARGS)
+test: check examples ## what a change has to pass: `make check`, then every test that takes no minutes
+	$(BIN)/python -m pytest -m "not nightly and not long" $(TESTS) $(ARGS)
+
+.PHONY: long
+long: $(VENV)/.dev examples ## the tests that `make test` leaves out, but for the nightly ones: clusters that break, many processes
+	$(BIN)/python -m pytest -m "long and not nightly" $(TESTS) $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev ## style, types and the rules of the house (ruff, mypy --strict, imports, words)

@@ -25,7 +25,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _WHY = {
-    "nightly": "takes minutes: run `make nightly`",
+    "nightly": "searches for minutes: run `make nightly`",
+    "long": "takes much of a minute: run `make long`",
     "slow": "takes seconds: run `make test`",
 }
 _left_out: dict[str, list[str]] = defaultdict(list)

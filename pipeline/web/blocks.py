@@ -7,6 +7,7 @@ A block is a checksum, a kind, two lengths and LZ4 data. The checksum is CityHas
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Final
 
 import lz4.block  # type: ignore[import-untyped]
@@ -35,8 +36,29 @@ def compressed(body: bytes) -> bytes:
     )
 
 
-def _block(body: bytes) -> bytes:
-    data = bytes(lz4.block.compress(body, store_size=False))
+def readable(body: bytes) -> bytes:
+    """The same with every byte as it is: JDBC looks for an error's words without unpacking some statuses."""
+    return b"".join(
+        _block(body[start : start + BLOCK_BYTES_MAX], _literals)
+        for start in range(0, len(body), BLOCK_BYTES_MAX)
+    )
+
+
+def _squeezed(body: bytes) -> bytes:
+    return bytes(lz4.block.compress(body, store_size=False))
+
+
+def _literals(body: bytes) -> bytes:
+    """LZ4 data of one sequence that copies nothing."""
+    size = len(body)
+    if size < 15:
+        return bytes([size << 4]) + body
+    more, last = divmod(size - 15, 255)
+    return b"\xf0" + b"\xff" * more + bytes([last]) + body
+
+
+def _block(body: bytes, squeeze: Callable[[bytes], bytes] = _squeezed) -> bytes:
+    data = squeeze(body)
     block = _HEAD.pack(_LZ4, _HEAD.size + len(data), len(body)) + data
     return struct.pack("<QQ", *city_hash_128(block)) + block
 

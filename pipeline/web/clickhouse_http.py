@@ -27,7 +27,7 @@ from pipeline.store import StoreUnavailable
 from pipeline.store.answering import Answer, Answers, EngineError, quoted
 from pipeline.web import blocks, encodings, native
 from pipeline.web.guard import Checked, Guard
-from pipeline.web.questions import Question, question, token
+from pipeline.web.questions import Question, in_blocks, question, token
 from pipeline.web.refusals import (
     AUTHENTICATION_FAILED,
     BAD_ARGUMENTS,
@@ -37,6 +37,7 @@ from pipeline.web.refusals import (
     engine_refusal,
     refusal,
 )
+from pipeline.web.underway import Asker, UnderWay, taken_back
 
 #: questions that wait for a free connection, beside those being answered; a dashboard asks many at once
 WAITING_QUERIES_MAX = 32
@@ -71,6 +72,7 @@ class ClickHouseHttp:
         self._limiter = CapacityLimiter(answers.at_once)
         self._free = asyncio.Semaphore(answers.at_once)
         self._waiting = 0
+        self._under_way = UnderWay()
 
     def routes(self) -> list[Route]:
         """Everything it serves; for the root of a server."""
@@ -85,16 +87,22 @@ class ClickHouseHttp:
         query_id = request.query_params.get("query_id", "")
         if not _QUERY_ID.fullmatch(query_id):
             query_id = str(uuid.uuid4())
-        role = self._check(token(request), request.scope)
+        told = token(request)
+        role = self._check(told, request.scope)
         if role is None:
             message = "default: Authentication failed: the password is a token for reading"
-            return self._headed(refusal(AUTHENTICATION_FAILED, message, query_id), query_id)
+            return self._headed(_packed(refusal(AUTHENTICATION_FAILED, message, query_id), request), query_id)
         if request.method in ("GET", "HEAD") and "query" not in request.query_params:
             return await _ok(request)
         try:
-            response = await self._queued(
-                await question(request, role, query_id, self._answers.database), request
-            )
+            asked = await question(request, role, query_id, self._answers.database)
+            if other := taken_back(asked.text):
+                # in no queue: it is what makes room
+                self._under_way.take_back(Asker(role, told, other))
+                response = Response(headers={"X-ClickHouse-Format": asked.format})
+            else:
+                asker = Asker(role, told, query_id)
+                response = await self._under_way.answered(asker, self._queued(asked, request))
         except Refused as error:
             response = refusal(error.code, str(error), query_id)
         except (EngineError, StoreUnavailable) as error:
@@ -105,7 +113,7 @@ class ClickHouseHttp:
             response = refusal(BAD_ARGUMENTS, str(error), query_id)
         except ClientDisconnect:
             return Response(status_code=_SPENT)
-        return self._headed(response, query_id)
+        return self._headed(_packed(response, request), query_id)
 
     def _headed(self, response: Response, query_id: str) -> Response:
         response.headers["X-ClickHouse-Query-Id"] = query_id
@@ -131,7 +139,7 @@ class ClickHouseHttp:
             self._free.release()
 
     async def _answered_or_stopped(self, asked: Question, request: Request) -> Response:
-        """The answer; when the client goes away meanwhile, the engine is told to stop."""
+        """The answer; when the client goes away or takes it back meanwhile, the engine is told to stop."""
         mark = uuid.uuid4().hex
         work = asyncio.ensure_future(
             anyio.to_thread.run_sync(partial(self._answered, asked, mark), limiter=self._limiter)
@@ -144,7 +152,8 @@ class ClickHouseHttp:
                 raise ClientDisconnect
             return work.result()
         except asyncio.CancelledError:
-            # the server is stopping: the connection must be free before it is closed
+            # the server is stopping, or the question was taken back: the connection must be free before
+            # it is closed or has the next question
             await asyncio.shield(self._stopped(work, mark))
             raise
         finally:
@@ -171,7 +180,8 @@ class ClickHouseHttp:
         headers = {"X-ClickHouse-Format": format_, "X-ClickHouse-Summary": _summary(answer)}
         if asked.blocks:
             body = blocks.compressed(body)
-        elif asked.encoding and len(body) >= encodings.COMPRESSED_FROM_BYTES:
+        elif asked.encoding:
+            # also the shortest: JDBC does not look whether it is compressed
             body = encodings.encoded(body, asked.encoding)
             headers |= {"Content-Encoding": asked.encoding, "Vary": "Accept-Encoding"}
         return Response(body, headers=headers, media_type=_media_type(format_))
@@ -200,6 +210,14 @@ async def _ok(_: Request) -> Response:
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def _packed(response: Response, request: Request) -> Response:
+    """An error in the blocks that were asked for: as a server's are, which clickhouse-go relies on."""
+    if response.status_code < 400 or not in_blocks(request):
+        return response
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return Response(blocks.readable(bytes(response.body)), response.status_code, headers)
 
 
 def _too_many(query_id: str) -> Response:

@@ -17,8 +17,6 @@ from pipeline.store.packing import NotPacked, packed, unpacked
 
 #: a question, unpacked
 REQUEST_BYTES_MAX = 1024 * 1024
-#: an answer shorter than this isn't worth compressing
-COMPRESSED_FROM_BYTES = 256
 _LEVEL: Final = 3
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _WEIGHT = re.compile(r";\s*q=([\d.]+)")

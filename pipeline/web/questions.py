@@ -43,6 +43,11 @@ def token(request: Request) -> str:
     return request.headers.get("X-ClickHouse-Key") or request.query_params.get("password", "")
 
 
+def in_blocks(request: Request) -> bool:
+    """Whether answers and errors are to be made of ClickHouse's own compressed blocks."""
+    return request.query_params.get("compress") in ("1", "true")
+
+
 async def question(request: Request, role: str, query_id: str, database: str) -> Question:
     """What is asked. Raises what ``query`` turns into an error."""
     asked = request.query_params
@@ -64,7 +69,7 @@ async def question(request: Request, role: str, query_id: str, database: str) ->
         parameters=parameters,
         protocol=int(protocol),
         encoding=encodings.chosen(request.headers.get("Accept-Encoding", "")) if wanted else "",
-        blocks=asked.get("compress") in ("1", "true"),
+        blocks=in_blocks(request),
         role=role,
         query_id=query_id,
     )

@@ -1,8 +1,8 @@
-"""A Kafka broker and a schema registry as Maven artifacts: fetched once into a cache outside of the checkout.
+"""A Kafka broker, a schema registry and a JDBC driver as Maven artifacts, fetched once into the user's cache.
 
 ``python -m tests.kafka.artifacts`` fetches them (needs Maven and a Java runtime, version 17 or newer) and
-compares every file with ``artifacts.sha256``. Without them the tests that need them are skipped, which
-pytest says at its end; where the variable CI is set they fail instead.
+compares every file with a list, ``artifacts.sha256`` here or ``tests/web/jdbc.sha256``. Without them the
+tests that need them are skipped, which pytest says at its end; where the variable CI is set they fail.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ KAFKA = "4.3.1"
 LOG4J = "2.25.3"
 REGISTRY = "2.6.13.Final"
 REGISTRY_ARCHIVE = f"apicurio-registry-app-{REGISTRY}-all.tar.gz"
+#: ClickHouse's JDBC driver
+JDBC = "0.9.8"
+#: it says what it does to SLF4J, which throws that away
+SLF4J = "2.0.17"
 
 FETCH_TRIES_MAX = 4
 FETCH_SECONDS_MAX = 600
@@ -32,6 +37,7 @@ RETRY_WAIT_SECONDS = 5
 HOW = "`apt-get install maven` (with Java 17 or newer), then `.venv/bin/python -m tests.kafka.artifacts`"
 
 _SUMS = Path(__file__).with_name("artifacts.sha256")
+_JDBC_SUMS = Path(__file__).parents[1] / "web" / "jdbc.sha256"
 _DEPENDENCIES = (
     ("org.apache.kafka", "kafka_2.13", KAFKA),
     ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
@@ -42,6 +48,13 @@ _POM = """<project><modelVersion>4.0.0</modelVersion>
 <dependencies>{}</dependencies></project>
 """
 _DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>"
+#: the jar with all that it needs inside, so without what its description asks for beside it
+_JDBC_DEPENDENCIES = (
+    "<dependency><groupId>com.clickhouse</groupId><artifactId>clickhouse-jdbc</artifactId>"
+    f"<version>{JDBC}</version><classifier>all</classifier>"
+    "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency>"
+    + _DEPENDENCY.format("org.slf4j", "slf4j-nop", SLF4J)
+)
 _MAVEN = ("mvn", "--quiet", "--batch-mode")
 
 
@@ -60,6 +73,11 @@ def registry_home() -> Path:
     return _cache() / f"apicurio-registry-{REGISTRY}"
 
 
+def jdbc_jars() -> Path:
+    """The directory of the JDBC driver's jars, there or not."""
+    return _cache() / f"clickhouse-jdbc-{JDBC}"
+
+
 def demand(home: Path) -> None:
     """Skip the test, or fail it under CI, when Java or what ``home`` should hold is missing."""
     if shutil.which("java") is None:
@@ -75,12 +93,17 @@ def demand(home: Path) -> None:
 
 def fetch() -> str:
     """Fetch what is missing; returns what went wrong, or ""."""
-    if kafka_jars().is_dir() and registry_home().is_dir():
+    homes = (
+        (kafka_jars(), _download_kafka),
+        (registry_home(), _download_registry),
+        (jdbc_jars(), _download_jdbc),
+    )
+    if all(home.is_dir() for home, _ in homes):
         return ""
     if missing := [name for name in ("mvn", "java") if shutil.which(name) is None]:
         return f"{' and '.join(missing)} not found: {HOW}"
     _cache().mkdir(parents=True, exist_ok=True)
-    for home, download in ((kafka_jars(), _download_kafka), (registry_home(), _download_registry)):
+    for home, download in homes:
         if home.is_dir():
             continue
         with tempfile.TemporaryDirectory(dir=_cache(), prefix="fetching-") as scratch:
@@ -93,18 +116,28 @@ def fetch() -> str:
 
 
 def _download_kafka(target: Path) -> str:
+    dependencies = "".join(_DEPENDENCY.format(*each) for each in _DEPENDENCIES)
+    return _copy(dependencies, target) or _compare(target, _SUMS, {REGISTRY_ARCHIVE})
+
+
+def _download_jdbc(target: Path) -> str:
+    return _copy(_JDBC_DEPENDENCIES, target) or _compare(target, _JDBC_SUMS)
+
+
+def _copy(dependencies: str, target: Path) -> str:
+    """Everything that these need when they run, as files beside each other."""
     pom = target.with_name("pom.xml")
-    pom.write_text(_POM.format("".join(_DEPENDENCY.format(*each) for each in _DEPENDENCIES)))
+    pom.write_text(_POM.format(dependencies))
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"]
-    return _run([*_MAVEN, "--file", str(pom), *goal]) or _compare(target, {REGISTRY_ARCHIVE})
+    return _run([*_MAVEN, "--file", str(pom), *goal])
 
 
 def _download_registry(target: Path) -> str:
     artifact = f"io.apicurio:apicurio-registry-app:{REGISTRY}:tar.gz:all"
     archives = target.with_name("archives")
     goal = ["dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={archives}"]
-    others = set(_sums()) - {REGISTRY_ARCHIVE}
-    if wrong := _run([*_MAVEN, *goal]) or _compare(archives, others):
+    others = set(_listed(_SUMS)) - {REGISTRY_ARCHIVE}
+    if wrong := _run([*_MAVEN, *goal]) or _compare(archives, _SUMS, others):
         return wrong
     with tarfile.open(archives / REGISTRY_ARCHIVE) as archive:
         archive.extractall(target, filter="data")
@@ -128,28 +161,28 @@ def _run(command: list[str]) -> str:
     return f"gave up after {FETCH_TRIES_MAX} tries: {wrong}"
 
 
-def _sums() -> dict[str, str]:
-    lines = _SUMS.read_text(encoding="utf-8").split("\n")
+def _listed(sums: Path) -> dict[str, str]:
+    lines = sums.read_text(encoding="utf-8").split("\n")
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
 
 
-def _compare(directory: Path, elsewhere: set[str]) -> str:
+def _compare(directory: Path, sums: Path, elsewhere: Collection[str] = ()) -> str:
     """What differs between the files of a directory and the list (without what is kept elsewhere)."""
-    listed = {name: digest for name, digest in _sums().items() if name not in elsewhere}
+    listed = {name: digest for name, digest in _listed(sums).items() if name not in elsewhere}
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in directory.iterdir()
         if path.is_file()
     }
     wrong = sorted(name for name in {*listed, *found} if listed.get(name) != found.get(name))
-    return f"not what {_SUMS.name} lists: {', '.join(wrong)}" if wrong else ""
+    return f"not what {sums.name} lists: {', '.join(wrong)}" if wrong else ""
 
 
 def main() -> int:
     if wrong := fetch():
-        sys.stderr.write(f"no Kafka for the tests, those that need it are left out: {wrong}\n")
+        sys.stderr.write(f"no Kafka or JDBC driver for the tests, those that need it are left out: {wrong}\n")
         return 1 if os.environ.get("CI") else 0
-    sys.stdout.write(f"Kafka {KAFKA} and the registry {REGISTRY} are in {_cache()}\n")
+    sys.stdout.write(f"Kafka {KAFKA}, the registry {REGISTRY} and JDBC {JDBC} are in {_cache()}\n")
     return 0
 
 

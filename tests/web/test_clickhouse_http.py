@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import time
 import zlib
 from contextlib import closing
 
@@ -16,25 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.store.answering import quoted
-from pipeline.web import clickhouse_http, encodings
-from tests.web.conftest import Endpoint
-
-#: what an answer without end is stopped after when nobody stops it before
-ENDLESS = "select count() from numbers(1e15) where not ignore(sipHash64(number))"
-POLLS_MAX = 300
-
-
-def running(endpoint: Endpoint) -> int:
-    rows = endpoint.answers.rows("select count() from system.processes where query like '%sipHash64%'")
-    return int(rows[0][0]) - 1  # this question itself
-
-
-def wait_for(endpoint: Endpoint, count: int) -> None:
-    for _ in range(POLLS_MAX):
-        if running(endpoint) == count:
-            return
-        time.sleep(0.1)
-    pytest.fail(f"{running(endpoint)} answers are being computed, not {count}")
+from pipeline.web import blocks, clickhouse_http, encodings
+from tests.web.conftest import ENDLESS, TOKEN, Endpoint
 
 
 def basic(password: str) -> dict[str, str]:
@@ -138,6 +120,11 @@ def test_errors_have_a_code_and_one_line(
     assert got.headers["x-clickhouse-query-id"] == "mine"
 
 
+def unzstd(body: bytes) -> bytes:
+    with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
+        return bytes(stream.read())
+
+
 def test_answers_are_compressed_when_asked(endpoint: Endpoint) -> None:
     statement = "select number from numbers(1000)"
     plain = endpoint.ask(statement).body
@@ -145,7 +132,7 @@ def test_answers_are_compressed_when_asked(endpoint: Endpoint) -> None:
         "gzip": gzip.decompress,
         "deflate": zlib.decompress,
         "lz4": lz4.frame.decompress,
-        "zstd": lambda body: pa.Codec("zstd").decompress(body, len(plain), asbytes=True),
+        "zstd": unzstd,
     }
     for name, unpack in unpacked.items():
         headers = {"Accept-Encoding": f"br;q=1.0, {name}"}
@@ -153,8 +140,25 @@ def test_answers_are_compressed_when_asked(endpoint: Endpoint) -> None:
         assert got.headers["content-encoding"] == name
         assert unpack(got.body) == plain
         assert "content-encoding" not in endpoint.ask(statement, headers=headers).headers
+        # JDBC takes it for compressed whatever the headers say
+        short = endpoint.ask("select 1", enable_http_compression=1, headers=headers)
+        assert unpack(short.body) == b"1\n"
     refused = endpoint.ask(statement, enable_http_compression=1, headers={"Accept-Encoding": "gzip;q=0, br"})
     assert refused.body == plain
+
+
+def test_errors_are_in_blocks_where_answers_are(endpoint: Endpoint) -> None:
+    for statement, password in (
+        ("select nothing", TOKEN),
+        ("drop table changes", TOKEN),
+        ("select 1", "wrong"),
+    ):
+        plain = endpoint.ask(statement, password=password)
+        packed = endpoint.ask(statement, password=password, compress=1)
+        assert (packed.status, packed.code) == (plain.status, plain.code)
+        assert packed.status >= 400
+        assert packed.body == blocks.readable(plain.body)
+        assert plain.body in packed.body
 
 
 def test_questions_may_be_compressed_and_are_unpacked_to_a_limit(endpoint: Endpoint) -> None:
@@ -194,20 +198,20 @@ def test_who_leaves_frees_the_place(endpoint: Endpoint) -> None:
     connection = endpoint.connection()
     with closing(connection):
         connection.request("POST", "/?password=a%20token", ENDLESS.encode())
-        wait_for(endpoint, 1)
-    wait_for(endpoint, 0)
+        endpoint.wait_for(1)
+    endpoint.wait_for(0)
     assert endpoint.ask("select 1").body == b"1\n"
 
 
 def test_a_full_endpoint_says_so(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(endpoint.connection()) as first:
         first.request("POST", "/?password=a%20token", ENDLESS.encode())
-        wait_for(endpoint, 1)
+        endpoint.wait_for(1)
         monkeypatch.setattr(clickhouse_http, "WAIT_SECONDS_MAX", 0.05)
         waited = endpoint.ask("select 1")
         monkeypatch.setattr(clickhouse_http, "WAITING_QUERIES_MAX", 0)
         turned_away = endpoint.ask("select 1")
-    wait_for(endpoint, 0)
+    endpoint.wait_for(0)
     for got in (waited, turned_away):
         assert (got.status, got.code) == (503, 202)
         assert got.headers["retry-after"] == "1"

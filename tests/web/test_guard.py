@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.store import Store
 from pipeline.store.answering import LIMITS, Answers, EngineError
+from pipeline.web.allowed import TABLE_FUNCTIONS
 from tests.web.attacks import ATTACKS
 from tests.web.conftest import Endpoint
 
@@ -22,6 +23,7 @@ ANSWERED = (
     "with recursive a as (select 1 as x union all select x + 1 from a where x < 5) select * from a",
     "select * from numbers(3) intersect select 1",
     "select * from values('a Int8', 1, 2)",
+    "select * from VALUES('a Int8', 1, 2)",
     "select {a:String} as a, {b:Array(UInt8)} as b",
     "select * except change replace('x' as title), columns('title') apply(upper) from changes limit 1",
     "select count(distinct change), countIf(bot), sumOrNull(number) from changes",
@@ -166,6 +168,15 @@ def test_an_answer_begins_with_itself_after_one_that_broke_off(endpoint: Endpoin
     ):
         assert endpoint.ask(statement, max_execution_time=20).status >= 400
         assert endpoint.ask("select 7").body == b"7\n"
+
+
+def test_the_letters_of_a_table_function_name_no_other(endpoint: Endpoint) -> None:
+    """Its case does not matter to the check, so there may be nothing that differs in case only."""
+    for table in ("functions", "table_functions"):
+        named = [name for (name,) in endpoint.answers.rows(f"select name from system.{table}")]
+        same = {name for name in named if name.lower() in {known.lower() for known in TABLE_FUNCTIONS}}
+        assert same <= TABLE_FUNCTIONS
+        assert bool(same) == (table == "table_functions")
 
 
 def test_more_connections_can_not_be_had_of_a_server(endpoint: Endpoint) -> None:

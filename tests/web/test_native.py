@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import lz4.block  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
@@ -42,10 +44,12 @@ def test_the_hash(size: int, low: int, high: int) -> None:
     assert blocks.city_hash_128(text(size)) == (low, high)
 
 
-@pytest.mark.parametrize("size", [0, 1, 5_000, blocks.BLOCK_BYTES_MAX + 1])
-def test_compressed_blocks_hold_the_body(size: int) -> None:
+@pytest.mark.parametrize("pack", [blocks.compressed, blocks.readable])
+@pytest.mark.parametrize("size", [0, 1, 14, 15, 16, 269, 270, 271, 5_000, blocks.BLOCK_BYTES_MAX + 1])
+def test_blocks_hold_the_body(pack: Callable[[bytes], bytes], size: int) -> None:
     body = bytes(size)
-    packed = blocks.compressed(body)
+    packed = pack(body)
+    assert (body in packed) is (pack is blocks.readable and size <= blocks.BLOCK_BYTES_MAX) or size <= 1
     found, at = b"", 0
     while at < len(packed):
         whole = int.from_bytes(packed[at + 17 : at + 21], "little")

@@ -1,0 +1,112 @@
+"""A real client over HTTP: clickhouse-go, which Grafana's data source is made of. Its values are compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.web.conftest import ENDLESS, SECURITY_TOKEN, Endpoint, sockets, wait_until_left
+from tests.web.kinds import KINDS, plain
+
+GO_SECONDS_MAX = 600
+GO_SOURCE = Path(__file__).with_name("clickhouse_go")
+#: a query is cancelled after so long: in most tests never
+QUERY_SECONDS_MAX = 120
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def go_program() -> str:
+    """The small Go program, built where Go keeps what it builds: outside this tree."""
+    if shutil.which("go") is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no Go here, and CI has to have it")
+        pytest.skip("there is no Go here: clickhouse-go is tested where it is")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aftermerge-tests"
+    cache.mkdir(parents=True, exist_ok=True)
+    program = cache / "clickhouse_go"
+    # -mod=readonly: nothing but what go.sum names
+    built = subprocess.run(
+        ["go", "build", "-mod=readonly", "-o", str(program), "."],
+        cwd=GO_SOURCE,
+        capture_output=True,
+        text=True,
+        timeout=GO_SECONDS_MAX,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    return str(program)
+
+
+def go(
+    program: str, endpoint: Endpoint, compression: str, *statements: str, seconds: float = QUERY_SECONDS_MAX
+) -> list[dict[str, Any]]:
+    address = f"127.0.0.1:{endpoint.port}"
+    ran = subprocess.run(
+        [program, address, endpoint.database, SECURITY_TOKEN, compression, str(seconds), *statements],
+        capture_output=True,
+        text=True,
+        timeout=GO_SECONDS_MAX,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "lz4"])
+def test_it_reads_every_table_and_view_as_in_the_process(
+    endpoint: Endpoint, go_program: str, compression: str
+) -> None:
+    statements = [f"SELECT * FROM {name} ORDER BY ALL" for name in endpoint.tables()]
+    answers = go(go_program, endpoint, compression, *statements)
+    for statement, answer in zip(statements, answers, strict=True):
+        here = endpoint.store.query(statement)
+        assert (statement, answer["error"]) == (statement, "")
+        assert answer["columns"] == here.columns
+        assert answer["types"] == here.types
+        assert answer["count"] == len(here.rows)
+        assert (answer["rows"] or []) == plain(here.rows), statement
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "lz4"])
+def test_it_reads_every_kind_of_column_and_sees_errors(
+    endpoint: Endpoint, go_program: str, compression: str
+) -> None:
+    # it reads no names with commas
+    kinds_in_go = KINDS.replace("`y, z`", "y")
+    kinds, many, wrong, refused = go(
+        go_program,
+        endpoint,
+        compression,
+        f"{kinds_in_go} UNION ALL {kinds_in_go}",
+        "SELECT number, toString(number)::LowCardinality(String) FROM numbers(300000)",
+        "SELECT nothing",
+        "SELECT * FROM file('x')",
+    )
+    assert kinds["error"] == ""
+    here = endpoint.store.query(kinds_in_go)
+    for row in kinds["rows"]:
+        for name, value, there in zip(here.columns, here.rows[0], row, strict=True):
+            assert (name, there) == (name, plain(value))
+    assert kinds["count"] == 2
+    assert (many["count"], many["last"]) == (300_000, [299999, "299999"])
+    assert "code: 47" in wrong["error"].lower()
+    assert "code: 497" in refused["error"].lower()
+
+
+def test_what_it_cancels_is_stopped(endpoint: Endpoint, go_program: str) -> None:
+    before = sockets()
+    # there is one place: each question is answered only because the one before it left its own
+    answers = go(go_program, endpoint, "gzip", *[ENDLESS, "SELECT 7"] * 3, seconds=2)
+    for cancelled, next_one in zip(answers[::2], answers[1::2], strict=True):
+        assert "context canceled" in cancelled["error"]
+        assert (next_one["error"], next_one["rows"]) == ("", [[7]])
+    assert endpoint.computing() == 0
+    wait_until_left(before)
