@@ -77,6 +77,26 @@ def undecided() -> list[Event]:
     ]
 
 
+def leading() -> list[Event]:
+    """Two services that the incident's depends on went live, one of them shortly before it began."""
+    return [
+        declared("web", depends_on=["api", "billing"]),
+        declared("api"),
+        declared("billing"),
+        deployed("api", 2, tag="a1"),
+        deployed("billing", 2, tag="b1"),
+        deployed("api", 69.5, tag="a2"),
+        deployed("billing", 70.1, tag="b2"),
+        incident("i1", 71, service="web", title="Pages are slow", onset_at=at(70.9)),
+    ]
+
+
+def unseen() -> list[Event]:
+    """A source that reported twice an hour has been quiet for more than a week."""
+    told: list[Event] = [deployed("api", half / 2, tag=f"v{half}", source="gitops") for half in range(400)]
+    return [*told, incident("i1", 400, title="Searches fail")]
+
+
 def none() -> list[Event]:
     """The only deployment is of another service, and days old."""
     return [

@@ -9,21 +9,20 @@ from __future__ import annotations
 import base64
 import json
 import random
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import cache
-from types import FrameType
 from typing import Any, NamedTuple
 
 from pipeline.appending import refusal
 from pipeline.codec import Codec
 from pipeline.core.events import Event, InvalidEvent
-from pipeline.sources.deliveries import Delivery, Reader
+from pipeline.sources.deliveries import Delivery, Reader, Reading
 from pipeline.sources.live import SOURCES, live_source
 from pipeline.sources.mapping import load_mapping
 from pipeline.sources.texts import Patterns
 from tests.sources import posted
+from tests.sources.bounds import INPUT_SECONDS_MAX, Peak, memory_bytes_max, watched
 from tests.sources.deliveries import RECEIVED_AT, body, names
 from tests.sources.github_examples import examples, index
 from tests.sources.hostile import (
@@ -36,8 +35,6 @@ from tests.sources.hostile import (
     STRANGE,
 )
 
-#: one input may take so long on the slowest machine; what hangs takes for ever
-INPUT_SECONDS_MAX = 20.0
 EVENTS_MAX = 10_000
 #: all events of one delivery, encoded: so many bytes, and so many for each byte that was sent
 EVENTS_BYTES_MAX = 64 * 1024
@@ -45,6 +42,8 @@ EVENTS_BYTES_FOR_EACH_BYTE_MAX = 64
 UNUSED_CHARACTERS_MAX = 1_000_000
 #: events that are encoded at a time
 BATCH_EVENTS_MAX = 400
+#: after so many inputs a sign of life is given
+ALIVE_INPUTS = 100
 EDITS_MAX = 4
 LONG_CHARACTERS = (1_000, 30_000, 200_000)
 #: events whose times are about now are what a source sends; the machine's clock stands here
@@ -211,33 +210,15 @@ class Broken(AssertionError):
     """A parser did what none may do; the text holds the delivery."""
 
 
-class Hung(Exception):  # noqa: N818 - it names what happened
-    """The watchdog bit."""
-
-
-@contextmanager
-def watched(seconds: float = INPUT_SECONDS_MAX) -> Iterator[Callable[[], None]]:
-    """A watchdog; calling what it gives says that another input begins. Only in the main thread."""
-
-    def bite(number: int, frame: FrameType | None) -> None:
-        raise Hung(f"one input took more than {seconds:g} s")
-
-    def wind() -> None:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
-    former = signal.signal(signal.SIGALRM, bite)
-    try:
-        yield wind
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, former)
-
-
 class Checked:
-    """Reads deliveries as the process does, and refuses whatever is not clean."""
+    """Reads deliveries as the process does, and refuses whatever is not clean.
 
-    def __init__(self) -> None:
+    Of every so many inputs, one is measured: what is allocated while it is read.
+    """
+
+    def __init__(self, measured_every: int = 1) -> None:
         self.inputs = self.events = self.invalid = self.refused = 0
+        self._measured_every = measured_every
         self._codec = Codec()
         self._waiting: list[tuple[Delivery, Event]] = []
 
@@ -246,20 +227,27 @@ class Checked:
         self.inputs += 1
         source = live_source(delivery.source, reader())
         assert source is not None
+        peak = Peak()
         try:
-            reading = source.parse(delivery, reader())
+            with nullcontext() if self.inputs % self._measured_every else peak:
+                reading = source.parse(delivery, reader())
         except InvalidEvent as error:
             self.invalid += 1
             str(error).encode()
-            return
+            reading = None
         except BaseException as error:
             raise broken(delivery, f"{type(error).__name__}: {error}") from error
+        sent = len(delivery.body) + sum(len(name) + len(text) for name, text in delivery.headers.items())
         try:
-            self._look_at(delivery, reading.events, reading.unused, reading.refused)
+            taken, bound = peak.bytes, memory_bytes_max(sent)
+            assert taken <= bound, f"{taken} bytes of memory for {sent} bytes that were sent"
+            if reading is not None:
+                self._look_at(delivery, reading, sent)
         except Exception as error:
             raise broken(delivery, f"{type(error).__name__}: {error}") from error
 
-    def _look_at(self, delivery: Delivery, events: list[Event], unused: str, refused: Any) -> None:
+    def _look_at(self, delivery: Delivery, reading: Reading, sent: int) -> None:
+        events, unused, refused = reading
         assert len(events) <= EVENTS_MAX, f"{len(events)} events"
         assert len(unused) <= UNUSED_CHARACTERS_MAX, f"unused has {len(unused)} characters"
         for reason in (unused, *refused):
@@ -270,7 +258,6 @@ class Checked:
             self.refused += bool(reason)
             if not reason:
                 self._waiting.append((delivery, event))
-        sent = len(delivery.body) + sum(len(name) + len(text) for name, text in delivery.headers.items())
         bound = EVENTS_BYTES_MAX + EVENTS_BYTES_FOR_EACH_BYTE_MAX * sent
         if len(events) > 50 or sent > 20_000:
             made = sum(map(len, self._codec.encode(events)))
@@ -287,6 +274,26 @@ class Checked:
                 if not _comes_through(self._codec, [event]):
                     raise broken(delivery, f"the codec doesn't take {event!r}")
             raise AssertionError("the codec takes each of these events, and not all of them together")
+
+
+def fuzz(
+    deliveries: Iterable[Delivery],
+    *,
+    measured_every: int = 1,
+    seconds: float = INPUT_SECONDS_MAX,
+    alive: Callable[[], None] = lambda: None,
+) -> Checked:
+    """Read deliveries one after the other; raises ``Broken`` at the first one that breaks something."""
+    checked = Checked(measured_every)
+    with watched(seconds) as begin:
+        for number, delivery in enumerate(deliveries):
+            begin()
+            if number % ALIVE_INPUTS == 0:
+                alive()
+            checked.read(delivery)
+        begin()
+        checked.flush()
+    return checked
 
 
 def _comes_through(codec: Codec, events: list[Event]) -> bool:

@@ -1,0 +1,76 @@
+"""What can't be done beside `aftermerge up` is refused, with who is in the way and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.exits import Exit
+from tests.live.deliveries import pull_request
+from tests.live.process import Up, eventually, run, up
+
+pytestmark = pytest.mark.slow
+
+ROWS = "SELECT (SELECT groupArray((change, title, version)) FROM changes), (SELECT count() FROM events)"
+LISTENING = ("--listen", "127.0.0.1:0", "--clickhouse-listen", "127.0.0.1:0")
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One process for all of these tests, with a few rows."""
+    with up(tmp_path_factory.mktemp("refused") / "data") as process:
+        for number in range(3):
+            assert process.github("pull_request", pull_request(number)).status == 202
+        eventually(lambda: process.value("SELECT count() FROM changes FINAL") == 3, "no changes")
+        yield process
+
+
+def refused(live: Up, *arguments: str | Path) -> str:
+    """What a command says that is refused; what runs takes no notice, and its rows stay as they are."""
+    before = live.rows(ROWS)
+    done = run(live.data, *arguments)
+    assert done.returncode == Exit.DATA, (done.returncode, done.stderr)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert live.readiness().status == 200
+    assert live.rows(ROWS) == before
+    return done.stderr
+
+
+def test_a_rehearsal_needs_the_store_for_itself(live: Up) -> None:
+    said, advice = refused(live, "rebuild", "--dry-run").splitlines()
+    assert said == (
+        f"aftermerge: process {live.process.pid} (aftermerge up) holds {live.data},"
+        " and --dry-run needs the store for itself"
+    )
+    assert advice == "  stop it (Ctrl-C there; nothing is lost), run this again, then start it again"
+
+
+def test_a_second_one_does_not_start(live: Up) -> None:
+    assert refused(live, "up", *LISTENING).splitlines() == [
+        f"aftermerge: aftermerge up runs already on {live.data}",
+        "  stop that one, or use another --data directory",
+    ]
+
+
+def test_nothing_is_restored_under_it(live: Up) -> None:
+    backup = live.data.with_name("backup.tar")
+    assert run(live.data, "backup", backup).returncode == Exit.OK
+    said, advice = refused(live, "restore", backup).splitlines()
+    assert said.startswith(f"aftermerge: data directory {live.data} is held by process {live.process.pid} (")
+    assert advice.startswith("  wait until it ends, stop it (Ctrl-C there; nothing is lost), or use another")
+
+
+def test_a_rebuild_itself_is_done_beside_it(live: Up) -> None:
+    assert run(live.data, "rebuild").returncode == Exit.OK
+
+
+def test_what_was_advised_works(live: Up) -> None:
+    """The last one: it stops the process."""
+    live.stop()
+    rehearsed = run(live.data, "rebuild", "--dry-run", "--format", "json")
+    assert rehearsed.returncode == Exit.OK, rehearsed.stderr
+    assert {row["table"]: row["rebuilt"] for row in json.loads(rehearsed.stdout)}["changes"] == 3
