@@ -22,7 +22,7 @@ MANY = 2_000
 
 @contextmanager
 def store(directory: Path, port: int, *pem: Path) -> Iterator[subprocess.Popen[str]]:
-    """A server in a process of its own, killed at the end; with a key and certificate, one that speaks TLS."""
+    """A server in a process of its own, killed at the end; it speaks TLS with a key and certificate."""
     told = map(str, (directory, port, *pem))
     command = [sys.executable, "-m", "tests.live.store_process", *told]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

@@ -26,7 +26,8 @@ _NOT_THERE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_
 
 @dataclass(frozen=True)
 class TopicSettings:
-    """What a topic promises. ``retention_milliseconds`` is ``FOREVER``, or the age at which records go."""
+    """What a topic promises. ``retention_milliseconds`` is ``FOREVER``, or the age at which records go;
+    ``retention_bytes`` how large a partition gets until they do."""
 
     partitions: int = 1
     compacted: bool = False
@@ -34,13 +35,14 @@ class TopicSettings:
     replication_factor: int = 3
     min_insync_replicas: int = 2
     message_bytes_max: int = MESSAGE_BYTES_MAX
+    retention_bytes: int = FOREVER
 
     def configuration(self) -> dict[str, str]:
         """The same in Kafka's own names."""
         return {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_milliseconds),
-            "retention.bytes": "-1",
+            "retention.bytes": str(self.retention_bytes),
             "min.insync.replicas": str(self.min_insync_replicas),
             "max.message.bytes": str(self.message_bytes_max),
         }
@@ -192,4 +194,5 @@ class Topics:
             replication_factor=min(len(partition.replicas) for partition in seen.partitions.values()),
             min_insync_replicas=int(str(values["min.insync.replicas"].value)),
             message_bytes_max=int(str(values["max.message.bytes"].value)),
+            retention_bytes=int(str(values["retention.bytes"].value)),
         )
