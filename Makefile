@@ -55,7 +55,7 @@ check: $(VENV)/.dev ## style, types and the rules of the house (ruff, mypy --str
 	$(BIN)/python -m pytest -q tests/test_house.py tests/test_words.py
 
 .PHONY: nightly
-nightly: $(VENV)/.dev ## the tests that take minutes, and a harder search by Hypothesis
+nightly: $(VENV)/.dev examples ## the tests that take minutes, and a harder search by Hypothesis
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest $(TESTS) $(ARGS)
 
 .PHONY: format

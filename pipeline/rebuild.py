@@ -71,10 +71,15 @@ def _read(source: Source) -> Iterator[tuple[list[Record], list[Columns]]]:
 
 
 def events_of(
-    log: Log, codec: Codec, workspace: str, end: int, partition: int = PARTITION
+    log: Log,
+    codec: Codec,
+    workspace: str,
+    end: int,
+    partition: int = PARTITION,
+    progress: ProgressCall | None = None,
 ) -> Iterator[Event]:
     """The events of a workspace up to an offset, one by one; those that were set aside are left out."""
-    return _events(Source(log, codec, workspace, end, unfoldable(log, partition), partition))
+    return _events(Source(log, codec, workspace, end, unfoldable(log, partition), partition), progress)
 
 
 def _events(source: Source, progress: ProgressCall | None = None) -> Iterator[Event]:

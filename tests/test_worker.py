@@ -40,9 +40,12 @@ class Counting:
     partition: int
     told: list[str]
     raises: list[Exception] = field(default_factory=list)
+    #: since when a turn is under way, as the worker tells
+    began: Callable[[], float] = lambda: 1.0
 
     def turn(self) -> int:
         self.told.append(f"turn {self.partition}")
+        assert self.began() > 0, "nobody could tell that it is stuck"
         if self.raises:
             raise self.raises.pop(0)
         return 1
@@ -65,7 +68,7 @@ def run(
 
     def opened(partition: int, progress: ProgressCall) -> Counting:
         told.append(f"open {partition}")
-        return Counting(partition, told, left)
+        return Counting(partition, told, left, lambda: worker.condition.turn_began)
 
     worker, stop = Worker(group, opened), threading.Event()
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Gives the users of Kafka the rights that acls.txt lists; what is granted already stays. Runs once, as the broker.
+# KAFKA_PREFIX is what the names of topics, groups and transactional ids begin with (AFTERMERGE_KAFKA_PREFIX).
 set -euo pipefail
 bootstrap=${KAFKA_BOOTSTRAP:-kafka:9092}
 rules=${1:-$(dirname "$0")/acls.txt}
@@ -28,7 +29,10 @@ while read -r user operations resource names; do
     arguments=()
     for operation in ${operations//,/ }; do arguments+=(--operation "${operation}"); done
     set -f # a name may be *
-    for name in ${names}; do arguments+=("${flag}" "${name}"); done
+    for name in ${names}; do
+        [[ ${name} == "*" ]] || name=${KAFKA_PREFIX:-}${name}
+        arguments+=("${flag}" "${name}")
+    done
     set +f
     "${kafka_acls}" --bootstrap-server "${bootstrap}" --command-config "${client}" --add --force \
         --allow-principal "User:${user}" --resource-pattern-type "${pattern}" "${arguments[@]}" >/dev/null

@@ -89,7 +89,7 @@ _SAYS = {
 def demo(invocation: Invocation) -> None:
     """Import the shipped real history, attribute its incidents, and show what there is to see.
 
-    The history holds facts of 45 services of GOV.UK, August 2023 to February 2025: changes, production
+    The history holds facts of 44 services of GOV.UK, August 2023 to February 2025: changes, production
     deployments, reverts and rollbacks. A second run changes nothing.
     """
     from pipeline.cli.intake import import_histories

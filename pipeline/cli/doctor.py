@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.asking import tables
+from pipeline.cli.declared import catalogue_lines
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.finding import Finding
 from pipeline.cli.frame import Invocation, examples, known_problem, shared_options
@@ -215,7 +216,7 @@ def _cluster_contents(settings: Settings, *, acknowledge: bool) -> Iterator[Find
             yield from step_lines(settings, log)
             yield from _left(settings, log, acknowledge=acknowledge)
         with opened_store(settings) as store:
-            yield from _store(store, store.place)
+            yield from _store(settings, store, store.place)
 
 
 def _contents(settings: Settings, *, acknowledge: bool) -> Iterator[Finding]:
@@ -229,7 +230,7 @@ def _contents(settings: Settings, *, acknowledge: bool) -> Iterator[Finding]:
         yield from (Finding("kept", topic, words) for topic, words in kept_lines(settings, log))
         yield from _left(settings, log, acknowledge=acknowledge)
         with opened_store(settings) as store:
-            yield from _store(store, EMBEDDED if settings.embedded else store.place)
+            yield from _store(settings, store, EMBEDDED if settings.embedded else store.place)
 
 
 @contextmanager
@@ -265,7 +266,7 @@ def _log(log: Log, *, served: bool) -> Iterator[Finding]:
         yield Finding("log", "not yet correlated", "0")
 
 
-def _store(store: Store, place: str) -> Iterator[Finding]:
+def _store(settings: Settings, store: Store, place: str) -> Iterator[Finding]:
     ((engine,),) = store.query("SELECT version()").rows
     yield Finding("store", "ClickHouse", f"{engine} ({place})")
     if place != EMBEDDED:
@@ -275,6 +276,7 @@ def _store(store: Store, place: str) -> Iterator[Finding]:
     for name, kind, rows, _ in tables(store):
         if kind == "table" and rows:
             yield Finding("store", str(name), f"{rows:,} stored rows")
+    yield from (Finding("catalogue", *line) for line in catalogue_lines(store, settings.workspace))
 
 
 def _size_bytes(path: Path) -> int:

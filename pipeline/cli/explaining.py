@@ -11,6 +11,7 @@ from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.frame import Invocation, examples, shared_options
 from pipeline.cli.instants import INSTANT, microseconds
 from pipeline.cli.output import printable, terminal_width, write_document
+from pipeline.cli.progress import bars
 
 if TYPE_CHECKING:
     from pipeline.explain import Explanation
@@ -48,8 +49,8 @@ def explain(invocation: Invocation, name: str, as_of: datetime | None, format_: 
     """
     from pipeline.cli.wiring import explained, opened
 
-    with opened(invocation.settings, create=False) as parts:
-        explanation = explained(parts, name, None if as_of is None else microseconds(as_of))
+    with opened(invocation.settings, create=False) as parts, bars() as progress:
+        explanation = explained(parts, name, None if as_of is None else microseconds(as_of), progress)
     if explanation is None:
         raise Problem(
             f"no incident, change or deployment {name!r} in workspace {invocation.settings.workspace}"

@@ -159,6 +159,8 @@ def known_problem(error: Exception) -> Problem:
     for kind in type(error).__mro__:
         if kind.__name__ in _KNOWN:
             code, hint = _KNOWN[kind.__name__]
+            if code is Exit.UNAVAILABLE and DISK_FULL in text:
+                hint = "nothing is lost: free some disk space, then the same command goes on"
             return Problem(text, hint=hint, code=code)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
@@ -176,6 +178,9 @@ def known_problem(error: Exception) -> Problem:
 
 _AGAIN = "the message says what to repair; then run the same command again"
 _OTHER = "wait until it ends, stop it (nothing is lost), or use another --data DIR"
+
+#: how log and store say so
+DISK_FULL = "disk is full"
 
 #: class of the failure -> exit code and what to do
 _KNOWN: dict[str, tuple[Exit, str]] = {
@@ -195,6 +200,10 @@ _KNOWN: dict[str, tuple[Exit, str]] = {
         "run the version of aftermerge that made it, or a newer one",
     ),
     "TooManyLetters": (Exit.USAGE, ""),
+    "SchemaRefused": (
+        Exit.DATA,
+        "nothing was written: what the registry has of it is another program's, or a newer version's",
+    ),
     "InvalidEvent": (Exit.USAGE, "is it the right file, and the right command for its format?"),
     "UnreadableFile": (Exit.USAGE, ""),
     "GitError": (Exit.USAGE, ""),

@@ -49,8 +49,8 @@ SWITCH_SECONDS = 0.001
 STEPS_NICENESS = 10
 #: what scanners found is for the security role
 SECURITY_TABLES = frozenset({"events_finding_reported"})
-#: table -> the rows of it that everybody may read
-SHOWN_ROWS = {"events": "record != 'finding_reported'"}
+#: table -> the rows of it that everybody may read; what was refused is kept as it came, with what was in it
+SHOWN_ROWS = {"events": "record != 'finding_reported'", "dead_letters": "bytes = ''"}
 
 
 def serve(settings: Settings) -> None:

@@ -286,10 +286,13 @@ def rehearsed(parts: Parts, progress: ProgressCall) -> list[TableDifference]:
     )
 
 
-def explained(parts: Parts, name: str, as_of: int | None) -> Explanation | None:
+def explained(
+    parts: Parts, name: str, as_of: int | None, progress: ProgressCall | None = None
+) -> Explanation | None:
     """Why, as it is known now or as it was known at ``as_of``; ``None`` when nothing has this name."""
     from pipeline.explain import explain
 
+    told = parameters(parts.settings)
     return explain(
-        parts.log, parts.codec, parts.store, parts.workspace, name, parameters(parts.settings), as_of=as_of
+        parts.log, parts.codec, parts.store, parts.workspace, name, told, as_of=as_of, progress=progress
     )

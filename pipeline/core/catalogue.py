@@ -7,6 +7,9 @@ from pipeline.core.events import ServiceDeclared
 from pipeline.core.facts import ServiceFact
 from pipeline.core.parameters import Reach
 
+#: how the problem of such a service begins
+IN_CIRCLE = "depends on itself"
+
 
 class Catalogue:
     """The newest declaration of each service; empty when nobody declared anything."""
@@ -102,20 +105,30 @@ class Catalogue:
             return reach.unrelated
         return unknown
 
-    def in_cycle(self, service: str) -> bool:
-        """Whether a service needs itself by way of others."""
-        entry = self.declared.get(service)
-        if entry is None:
-            return False
-        needed = (self.name(dependency) for dependency in entry.depends_on)
-        return any(service in self.distances(name) for name in needed if name != service)
+    def circle(self, service: str) -> list[str]:
+        """The shortest way on which a service needs itself by way of others, from it to it; else empty."""
+        way, here = [service], service
+        while entry := self.declared.get(here):
+            # what is nearest to it comes next, so each step is one hop nearer
+            found = [
+                (self.distances(name)[service], name)
+                for name in map(self.name, entry.depends_on)
+                if name != here and service in self.distances(name)
+            ]
+            if not found:
+                return []
+            left, here = min(found)
+            way.append(here)
+            if not left:
+                return way
+        return []
 
     def fact(self, service: str) -> ServiceFact:
         """The catalogue's row of one service."""
         entry = self.declared[service]
         problems = []
-        if self.in_cycle(service):
-            problems.append("depends on itself through other services")
+        if circle := self.circle(service):
+            problems.append(f"{IN_CIRCLE}: {' -> '.join(circle)}")
         undeclared = sorted({name for name in entry.depends_on if self.name(name) not in self.declared})
         problems.extend(f"depends on {name}, which nobody declared" for name in undeclared)
         return ServiceFact(

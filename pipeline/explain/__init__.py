@@ -24,6 +24,7 @@ from pipeline.explain.naming import find
 from pipeline.explain.pages import LINES_MAX, render_text
 from pipeline.explain.then import Then
 from pipeline.log.protocol import Log
+from pipeline.measuring import ProgressCall
 from pipeline.store import Store
 
 __all__ = [
@@ -51,6 +52,7 @@ def explain(
     parameters: Parameters,
     *,
     as_of: int | None = None,
+    progress: ProgressCall | None = None,
 ) -> Explanation | None:
     """What is known of the incident, change or deployment that ``name`` means; ``None`` for nothing.
 
@@ -62,7 +64,7 @@ def explain(
     if as_of is None:
         return _explained(live, workspace, name, None, parameters)
     about = _happened(live, find(live, name))
-    then = Then.at(log, codec, workspace, parameters, as_of, about)
+    then = Then.at(log, codec, workspace, parameters, as_of, about, progress)
     return _explained(then, workspace, name, as_of, parameters)
 
 

@@ -151,7 +151,10 @@ def _risk(side: str, subject: Subject, rival: Subject | None) -> str:
 def _nearness(
     value: float, incident: IncidentFact, subject: Subject, rival: Subject | None, parameters: Parameters
 ) -> Reason:
-    other = rival.row.factors.get("nearness", 0.0) if rival is not None else 0.0
+    if rival is not None:
+        other = rival.row.factors.get("nearness", 0.0)
+    else:  # the usual: a service of which nothing is known
+        other = math.log(parameters.reach.unknown)
     service = safe(subject.row.service)
     if not incident.service:
         return Reason("nearness", value, other, NEITHER, "the incident names no service")

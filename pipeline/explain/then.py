@@ -35,6 +35,7 @@ from pipeline.explain.known import (
 from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS
+from pipeline.measuring import ProgressCall
 from pipeline.rebuild import columns_of, events_of
 from pipeline.sorting import by_own_time
 
@@ -62,7 +63,14 @@ class Then:
 
     @classmethod
     def at(
-        cls, log: Log, codec: Codec, name: str, parameters: Parameters, moment: int, about: int | None
+        cls,
+        log: Log,
+        codec: Codec,
+        name: str,
+        parameters: Parameters,
+        moment: int,
+        about: int | None,
+        progress: ProgressCall | None = None,
     ) -> Then:
         """Fold what was received by ``moment``; ``about`` is when the thing in question happened.
 
@@ -73,11 +81,15 @@ class Then:
         workspace = Workspace(parameters)
         with tempfile.TemporaryDirectory(prefix="aftermerge-explain-") as directory:
             partition = partition_in(log, name)
-            told = events_of(log, codec, name, log.end(EVENTS, partition), partition)
+            told = events_of(log, codec, name, log.end(EVENTS, partition), partition, progress)
             known = received_by(told, moment, since)
             ordered = by_own_time(known, Path(directory))
+            folded = 0
             while batch := list(islice(ordered, FOLD_EVENTS)):
                 workspace.fold(columns_of(batch), rebuilding=True)
+                folded += len(batch)
+                if progress is not None:
+                    progress("folding", folded, None)
         workspace.arrive_at(moment)
         return cls(workspace)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -104,13 +105,18 @@ def pagerduty(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, n
 
 
 def gitlab_token(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: int) -> Outcome:
-    """GitLab's plain token: ``X-Gitlab-Token`` is the secret. ``Idempotency-Key`` stays over retries."""
+    """GitLab's plain token: ``X-Gitlab-Token`` is the secret. ``Idempotency-Key`` stays over retries.
+
+    Nothing signs the body: it is a part of the identity, or another one under the same key would be answered
+    as if it were stored.
+    """
     sent = headers.get("x-gitlab-token", "")
     if not sent:
         return Rejected("the header X-Gitlab-Token is missing: set a secret token in the webhook's settings")
     if not _any_equal(secrets, sent):
         return Rejected("the header X-Gitlab-Token does not fit: use the same token on both sides")
-    return Verified("gitlab-token", headers.get("idempotency-key", ""))
+    key = headers.get("idempotency-key", "")
+    return Verified("gitlab-token", f"{key} {hashlib.sha256(body).hexdigest()}" if key else "")
 
 
 def standard_webhooks(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: int) -> Outcome:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.world import delayed, organisation
-from pipeline.core.events import Event
+from pipeline.core.events import ClockTicked, Event
 from pipeline.core.parameters import HOUR
 from pipeline.sources.history import HistoryOptions, parse_history
 from pipeline.sources.lines import LinesFile
@@ -31,6 +31,8 @@ REAL = {
 }
 #: pieces in which the events come, with a fault between two of them
 PIECES = 6
+#: in the made one; the others get theirs from whoever receives
+TICK_EVERY = 6 * HOUR
 
 
 def workspaces() -> Mapping[str, Sequence[Event]]:
@@ -41,6 +43,12 @@ def workspaces() -> Mapping[str, Sequence[Event]]:
     for event in made:
         if chance.random() < REPEATED:
             repeated.insert(chance.randrange(len(repeated)), event)
+    first, last = made[0].received_at, made[-1].received_at
+    for at in range(first, last, TICK_EVERY):
+        # where nothing that was received later precedes it
+        place = next(number for number, event in enumerate(repeated) if event.received_at > at)
+        tick = ClockTicked(f"clock {at}", "clock", at, at, False, 0, 1, False, 0, "clock")
+        repeated.insert(place, tick)
     small = {f"small-{number}": history((f"api{number}", "web")) for number in range(SMALL)}
     shipped = _shipped()
     real = {name: shipped[part] for name, part in REAL.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -182,6 +184,24 @@ def test_a_single_candidate_is_compared_with_the_usual() -> None:
     found = reasons(_incident("api"), _subject({"lag": -8.0, "risk": -6.0}, 1), None, Parameters())
     assert texts(found, FOR) == ["symptoms often start about this soon"]
     assert texts(found, AGAINST) == ["risk 0.2% before any incident"]
+
+
+@pytest.mark.parametrize(
+    ("service", "value", "side", "text"),
+    [
+        ("api", 0.0, FOR, "same service"),
+        ("web", math.log(0.5), FOR, "api depends on web directly"),
+        ("web", 2 * math.log(0.5), FOR, "api depends on web over 2 calls"),
+        ("web", math.log(0.1), AGAINST, "web only calls api"),
+        ("web", math.log(0.01), AGAINST, "web is unrelated to api"),
+        ("web", math.log(0.05), AGAINST, "another service, no known link"),
+    ],
+)
+def test_a_single_candidate_is_near_or_far_by_itself(
+    service: str, value: float, side: str, text: str
+) -> None:
+    found = reasons(_incident("api"), _subject({"nearness": value}, 1, service), None, Parameters())
+    assert texts(found, side) == [text]
 
 
 def _incident(service: str) -> IncidentFact:

@@ -258,6 +258,20 @@ def test_a_repeated_delivery_is_stored_once(receiver: Running) -> None:
     assert len(receiver.kept()) == 5
 
 
+def test_a_key_of_the_sender_hides_no_other_delivery(receiver: Running) -> None:
+    """GitLab's plain token signs nothing: only the same bytes under the same key are the same delivery."""
+    told = {"X-Gitlab-Token": SECRET, "Idempotency-Key": "k1"}
+    answers = [
+        receiver.ask("/receive/acme/gitlab", headers, body)
+        for headers, body in (
+            (told, BODY), (told, BODY), (told, BODY + b" "), (told | {"Idempotency-Key": "k2"}, BODY),
+        )
+    ]  # fmt: skip
+    assert [answer.status for answer in answers] == [202, 200, 202, 202]
+    assert answers[0].json == answers[1].json
+    assert [kept.body for kept in receiver.kept()] == [BODY, BODY + b" ", BODY]
+
+
 def test_encrypted_at_rest(tmp_path: Path) -> None:
     with running(tmp_path, replace(SETTINGS, keys=KeyRing([b"k" * 32]))) as receiver:
         assert receiver.github(BODY).status == 202

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
+from pipeline.cli.exits import Exit
 from pipeline.log.protocol import Log
 from pipeline.running import NOTE_FILE
 from tests.answers import Answer
@@ -255,6 +257,24 @@ def test_findings_are_for_the_security_role(ran: Ran) -> None:
             assert ran.query(statement, READERS[role]).status == 403, statement
         assert ran.query(listed, READERS[role]).body == b""
         assert ran.query("SELECT count() FROM changes", READERS[role]).body == b"1\n"
+
+
+def test_what_was_refused_is_shown_to_whom_findings_are_shown(ran: Ran, tmp_path: Path) -> None:
+    """It is kept as it came: with a finding in it, and a login."""
+    told = tmp_path / "told.jsonl"
+    arguments = ("LEAK-1", "open", "--kind", "secret", "--path", "config.py", "--tool", "gitleaks")
+    said = ran.command("report", "finding", *arguments, "--actor", LOGIN, "--to-file", str(told))
+    assert said.returncode == 0
+    told.write_text(re.sub(r'"time":"\d{4}', '"time":"2199', told.read_text("utf-8")), "utf-8")
+    assert ran.command("replay", str(told)).returncode == Exit.PARTLY
+    asked = "SELECT bytes FROM dead_letters WHERE bytes LIKE '%gitleaks%'"
+    eventually(lambda: b"LEAK-1" in ran.query(asked, READERS["security"]).body, "the letter is not there")
+    assert b"LEAK-1" in ran.query(asked, READERS["admin"]).body
+    for role in ("viewer", "responder"):
+        assert ran.query(asked, READERS[role]).body == b""
+        assert ran.query("SELECT count() FROM dead_letters WHERE bytes != ''", READERS[role]).body == b"0\n"
+        # letters of deliveries hold no bytes: how many there are, and why, is everybody's to see
+        assert ran.query("SELECT count() > 0 FROM dead_letters", READERS[role]).body == b"1\n"
 
 
 def test_settings_are_for_the_admin(ran: Ran) -> None:

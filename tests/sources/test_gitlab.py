@@ -224,6 +224,19 @@ def test_a_push_does_not_say_when_it_was_and_the_earliest_receipt_holds() -> Non
     assert winner(early, late) == winner(late, early) == early
 
 
+def test_a_tag_leads_to_its_commit_until_it_is_moved() -> None:
+    def tagged(**told: object) -> list[e.Event]:
+        return parse(delivery(GITLAB, payload(GITLAB, "tag_push") | told), READER).events
+
+    tag = only(tagged(), e.ArtifactPackaged)
+    # with a message, the tag is an object of its own
+    assert only(tagged(after="c" * 40), e.ArtifactPackaged).sha == tag.sha
+    moved = only(tagged(checkout_sha="d" * 40), e.ArtifactPackaged)
+    assert (moved.artifact, moved.sha, moved.id != tag.id) == (tag.artifact, "d" * 40, True)
+    # one that is gone takes back nothing
+    assert tagged(after="0" * 40, checkout_sha=None) == []
+
+
 def test_kinds_are_told_by_the_payload_and_else_by_the_header() -> None:
     assert kind_of(delivery(GITLAB, b"{}", x_gitlab_event="Merge Request Hook")) == "merge_request"
     assert kind_of(delivery(GITLAB, b"{}", x_gitlab_event="Job Hook")) == "build"

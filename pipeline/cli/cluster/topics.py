@@ -35,7 +35,8 @@ def topics() -> None:
 def create(invocation: Invocation) -> None:
     """Create the topics that are missing. What is there stays as it is; `check` says whether it fits.
 
-    Exit 0: all are there. 2: a setting is wrong. 3: one is there with other settings. 4: no broker answers.
+    Exit 0: all are there. 2: a setting is wrong. 3: one is there with other settings, or the registry refuses
+    a schema, which does not fit the versions that it has. 4: no broker answers.
     """
     from pipeline.cli.cluster.opening import kafka_of, opened_registry
     from pipeline.log.kafka import KafkaLog
@@ -65,7 +66,9 @@ def create(invocation: Invocation) -> None:
 @shared_options
 @click.pass_obj
 def check(invocation: Invocation, format_: str) -> None:
-    """Compare the topics with the settings: partitions, compaction, retention, copies.
+    """Compare topics and schemas with what is asked for.
+
+    Of topics: partitions, compaction, retention, sizes, copies. Of the registry: every schema.
 
     Exit 0: nothing differs. 1: something does. 4: no broker answers.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import threading
 import time
@@ -14,6 +16,12 @@ from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.stopping import stopped_by_signals
 from pipeline.cli.version import version
 from pipeline.settings import Settings
+
+#: how often somebody looks whether the process is stuck, and how long it has been so before it ends
+LOOKED_AT_EVERY_SECONDS = 5.0
+ENDED_AFTER_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from pipeline.health import Measured, StepMeters
@@ -64,10 +72,37 @@ def work(
 
     worker = Worker(Membership(log.settings, name, topic), open_step)
     stop = threading.Event()
-    with stopped_by_signals(stop), health_served(settings, worker, name, meters, standbys) as check:
+    with (
+        stopped_by_signals(stop),
+        health_served(settings, worker, name, meters, standbys) as check,
+        ended_when_stuck(worker.stuck),
+    ):
         if standbys is not None:
             standbys.start(worker.is_opening)
         worker.run(stop, check)
+
+
+@contextmanager
+def ended_when_stuck(stuck: Callable[[], str]) -> Iterator[None]:
+    """Nobody may ask for the health: what has been stuck for long ends by itself, to be started again."""
+    done = threading.Event()
+
+    def watch() -> None:
+        since = 0.0
+        while not done.wait(LOOKED_AT_EVERY_SECONDS):
+            now = time.monotonic()
+            if not (why := stuck()):
+                since = 0.0
+            elif now - (since := since or now) >= ENDED_AFTER_SECONDS:
+                _log.critical("%s; the process ends", why)
+                # nothing of it can be waited for: what it had not committed is void
+                os._exit(Exit.UNAVAILABLE)
+
+    threading.Thread(target=watch, name="watchdog", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 @contextmanager

@@ -86,6 +86,7 @@ KINDS: dict[str, Kind] = {
         "deployment_finished",
     ),
     "push": _kind(payloads.PushPosted, repositories.read_push, "branch_pushed"),
+    "tag_push": _kind(payloads.TagPosted, repositories.read_tag, "artifact_packaged"),
     "release": _kind(payloads.ReleasePosted, repositories.read_release, "release_published"),
     "issue": _ISSUE,
     "work_item": _ISSUE,

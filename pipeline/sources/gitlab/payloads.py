@@ -224,6 +224,13 @@ class PushPosted(Struct, frozen=True, kw_only=True):
     commits: list[Commit] | None = None
 
 
+class TagPosted(Struct, frozen=True, kw_only=True):
+    project: Project
+    ref: Short
+    #: the commit, also of a tag with a message, which is an object of its own; null when the tag is gone
+    checkout_sha: Sha | None = None
+
+
 class ReleasePosted(Struct, frozen=True, kw_only=True):
     project: Project
     tag: Annotated[str, Meta(min_length=1, max_length=1_024)]

@@ -12,9 +12,12 @@ from pipeline.sources.gitlab.payloads import (
     Identifier,
     PushPosted,
     ReleasePosted,
+    TagPosted,
     VulnerabilityAttributes,
     VulnerabilityPosted,
 )
+
+TAG = "refs/tags/"
 
 _REPORTS = {
     "dependency_scanning": "dependency",
@@ -51,6 +54,27 @@ def read_push(posted: PushPosted, heard: Heard) -> list[e.Event]:
             after=after,
             commits=[commit.id for commit in (posted.commits or [])[:COMMITS_MAX]],
             actor=heard.reader.person_token(posted.user_username or ""),
+        )
+    ]
+
+
+def read_tag(posted: TagPosted, heard: Heard) -> list[e.Event]:
+    """A tag that was made or moved: what goes out under it is built from this commit.
+
+    The payload does not say when, see ``read_push``. A tag that is gone takes nothing back: what went out
+    under it did go out.
+    """
+    tag, sha = posted.ref.removeprefix(TAG), posted.checkout_sha or ""
+    if not posted.ref.startswith(TAG) or not sha.strip("0"):
+        return []
+    received_at = heard.delivery.received_at
+    return [
+        e.ArtifactPackaged(
+            **heard.head(f" tag {tag} {sha}", received_at, -received_at),
+            artifact=f"{heard.repository}:{tag}",
+            tag=tag,
+            repository=heard.repository,
+            sha=sha,
         )
     ]
 
