@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +92,13 @@ def test_the_targets_of_make_exist() -> None:
 
 
 @pytest.mark.slow
+def test_every_mark_that_leaves_tests_out_is_carried_by_some() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
+    carried = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    for mark in declared["markers"]:
+        assert f"mark.{mark.partition(':')[0]}" in carried, mark
+
+
 def test_the_demo_prints_what_the_readme_shows_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
     first = demo(tmp_path)
     held = DEMO.search(README.read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ import pytest
 from pipeline.cli.exits import Exit
 from pipeline.resources import examples
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_SECONDS_MAX = 120

@@ -89,6 +89,7 @@ def commands(history: Path, exported: Path) -> list[list[str]]:
     ]
 
 
+@pytest.mark.long
 def test_every_command_says_the_same_while_another_process_holds_the_directory(
     history: Path, tmp_path: Path
 ) -> None:

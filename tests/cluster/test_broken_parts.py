@@ -16,7 +16,7 @@ from tests.cluster.processes import DONE_SECONDS_MAX, STOP_SECONDS_MAX, cluster
 from tests.kafka.servers import Brokers, brokers, one_registry
 from tests.live.process import eventually
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 
 COPIES = 3
 PARTITIONS = 2

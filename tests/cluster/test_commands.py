@@ -51,7 +51,7 @@ from tests.live.process import ROOT, command, environment
 from tests.places import history
 from tests.worlds import at
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 
 #: of the shipped history; enough for incidents with known causes
 LINES = 3_500

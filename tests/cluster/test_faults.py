@@ -56,6 +56,7 @@ def test_steps_are_killed_at_random_moments(
         made.stop()
 
 
+@pytest.mark.long
 def test_a_frozen_worker_that_wakes_overwrites_nothing(
     tmp_path: Path, bootstrap: str, workspaces: Mapping[str, Sequence[Event]], undisturbed: dict[str, Any]
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_frozen_worker_that_wakes_overwrites_nothing(
         made.stop()
 
 
+@pytest.mark.long
 def test_the_broker_is_killed_and_comes_back(
     tmp_path: Path, workspaces: Mapping[str, Sequence[Event]], undisturbed: dict[str, Any]
 ) -> None:
@@ -96,6 +98,7 @@ def test_the_broker_is_killed_and_comes_back(
         made.stop()
 
 
+@pytest.mark.long
 def test_the_store_is_gone_for_a_while(
     tmp_path: Path, bootstrap: str, workspaces: Mapping[str, Sequence[Event]], undisturbed: dict[str, Any]
 ) -> None:

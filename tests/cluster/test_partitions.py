@@ -13,7 +13,7 @@ from pipeline.cli.exits import Exit
 from pipeline.core.events import Event
 from tests.cluster.processes import cluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 
 
 def test_from_one_to_four(

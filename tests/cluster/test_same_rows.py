@@ -16,7 +16,10 @@ from tests.cluster.processes import cluster
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
-@pytest.mark.parametrize(("partitions", "workers"), [(1, 1), (4, 2), (4, 3)])
+@pytest.mark.parametrize(
+    ("partitions", "workers"),
+    [(1, 1), pytest.param(4, 2, marks=pytest.mark.long), pytest.param(4, 3, marks=pytest.mark.long)],
+)
 def test_a_cluster_has_the_rows_of_one_process(
     tmp_path: Path,
     bootstrap: str,

@@ -44,6 +44,7 @@ def wait_until_warm(made: Cluster, process: subprocess.Popen[bytes]) -> None:
     eventually(is_warm, f"no standby: {made.said()}", DONE_SECONDS_MAX)
 
 
+@pytest.mark.long
 def test_one_of_two_is_killed(
     tmp_path: Path,
     bootstrap: str,

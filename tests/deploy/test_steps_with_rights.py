@@ -20,7 +20,7 @@ from tests.live.process import ROOT, STOP_SECONDS_MAX, TOKEN, command, environme
 from tests.live.test_store_gone import store
 from tests.places import history
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 
 DONE_SECONDS_MAX = 120.0
 COMMAND_SECONDS_MAX = 120.0

@@ -21,7 +21,7 @@ from tests.kafka.conftest import SHORT_SECONDS, settings_for
 from tests.kafka.servers import Brokers
 from tests.log.contract import new, values
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 
 #: what hangs for longer is not bounded by its timeout, but by luck
 HANGS_SECONDS = 60

@@ -26,6 +26,7 @@ ELSEWHERE = {"up", "demo", "restore", "tag"}
 ON_A_CLUSTER = {"topics", "migrate", "receive", "normalize", "correlate", "sink"}
 
 
+@pytest.mark.long
 def test_every_command_works_while_up_holds_the_directory(tmp_path: Path) -> None:
     (shipped,) = examples().glob("*.jsonl.gz")
     history, exported = tmp_path / "history.jsonl", tmp_path / "exported.jsonl"

@@ -30,7 +30,7 @@ from tests.live.process import (
     up,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 DELIVERIES = 6
 AGAIN = ("renormalize", "--source", "github", "--format", "json")
