@@ -113,7 +113,9 @@ class Correlator:
         with self._or_forget():
             for name in state.workspaces():
                 if state.epoch(name).outdated(self._parameters) or not self._destination.holds_facts(name):
-                    summary.dead_letters += self.rebuild(name, progress).dead_letters
+                    again = self.rebuild(name, progress)
+                    summary.rows += again.rows
+                    summary.dead_letters += again.dead_letters
                     summary.rebuilt = True
                 elif state.parked(name):
                     self._restoring(lambda name=name: self._refold(name, summary), progress)  # type: ignore[misc]

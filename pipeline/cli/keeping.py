@@ -215,7 +215,7 @@ def forget(invocation: Invocation, login: str, deliveries_too: bool, format_: st
     until = moment(machine_now() + settings.received_days * DAY)
     kept = f"kept until {until:%Y-%m-%d} at the latest"
     rows = [
-        ("token", found["token"], "" if found["was_known"] else "nothing named its person"),
+        ("token", found["token"], "" if found["was_known"] else "no entry said whose it is"),
         ("deliveries erased", found["deliveries_erased"], ""),
         ("dead letters erased", found["letters_erased"], ""),
         *_if_any(_CLOSED, found["deliveries_sealed"], f"their key is not set: {kept}"),

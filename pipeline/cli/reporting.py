@@ -45,7 +45,7 @@ class Outcome:
         """Partly when something could not be read; nothing when there was no event at all."""
         if self.dead_letters or self.closed:
             return Exit.PARTLY
-        if not self.appended and not self.unchanged and not self.correlated:
+        if not (self.appended or self.unchanged or self.correlated or self.rows):
             return Exit.NOTHING
         return Exit.OK
 

@@ -4,6 +4,10 @@
 ``tests/golden/directories``: the whole data directory (log, tables, key of persons) as one archive, a backup
 of it, and a manifest that says which version made them, when, and what its tables, letters and counts said.
 Whatever comes later has to open them and say the same; make one for each release, and never make one anew.
+
+A commit that was no release gets ``live-VERSION-COMMIT``, with ``--commit``. One that is older than this file
+is checked out elsewhere, and its ``tests`` are replaced by later ones: so nothing here may need more of the
+package than the first ``up`` had. What it could not do yet is missing: ``persons``, and the backup.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ import io
 import json
 import secrets
 import shutil
+import subprocess
+import sys
 import tarfile
 import tempfile
 from datetime import UTC, datetime
@@ -22,7 +28,7 @@ from typing import Any, NamedTuple
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.version import version
-from pipeline.log.topics import UNUSED
+from pipeline.log.topics import TOPICS
 from tests.live.deliveries import OPENED_AT
 from tests.live.process import ROOT, TOKEN, Up, run, up
 
@@ -33,6 +39,7 @@ ARCHIVE, BACKUP, MANIFEST = "directory.tar.gz", "backup.tar.gz", "manifest.json"
 
 #: the person whom later versions forget; the examples call her otherwise
 LOGIN = "Grace-Hopper-1906"
+UNUSED, PERSONS = "unused", "persons"
 INCIDENT, CAUSE = "github acme/api#31", "acme/api#17"
 #: kept deliveries and dead letters expire by age: without this, a test of some years later finds none
 KEPT_DAYS = "3650"
@@ -102,13 +109,14 @@ SEALED = Fed(
 )
 
 
-def main() -> None:
+def main(*arguments: str) -> None:
     """Make the directory of this version; raises ``FileExistsError`` when there is one."""
-    target = DIRECTORIES / f"{BEGINNING}{version()}"
+    commit = head()
+    target = DIRECTORIES / f"{BEGINNING}{version()}{f'-{commit}' if '--commit' in arguments else ''}"
     if target.exists():
         raise FileExistsError(f"{target}: what a version left behind is never made anew")
     with tempfile.TemporaryDirectory() as name:
-        data = Path(name) / "data"
+        data, backup = Path(name) / "data", Path(name) / "backup.tar"
         key = base64.b64encode(secrets.token_bytes(32)).decode()
         with up(data) as live:
             feed(live, PLAIN)
@@ -121,26 +129,40 @@ def main() -> None:
         with up(data, delivery_keys=key) as live:
             manifest = {
                 "version": version(),
-                "made_by": "python -m tests.live.golden_directory",
+                "commit": commit,
+                "made_by": " ".join(["python -m tests.live.golden_directory", *arguments]),
                 "made_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
                 "delivery_key": key,
-                "plain": {"github": len(PLAIN.deliveries()), "cloudevents": 1},
-                "sealed": {"github": len(SEALED.deliveries()), "cloudevents": 1},
-                "naming": sum(
-                    LOGIN.encode() in body for fed in (PLAIN, SEALED) for _, body in fed.deliveries()
-                ),
-                "persons": persons(live),
-                "unused": unused(live),
-                "rows": rows(live),
+                **known(live),
             }
-        made = run(data, "backup", Path(name) / "backup.tar")
-        assert made.returncode == Exit.OK, made.stderr
-        target.mkdir()
+        made = run(data, "backup", backup)
+        assert made.returncode == Exit.OK or "No such command" in made.stderr, made.stderr
+        target.mkdir(parents=True)
         (target / ARCHIVE).write_bytes(gzip.compress(packed(data), mtime=0))
-        (target / BACKUP).write_bytes(gzip.compress((Path(name) / "backup.tar").read_bytes(), mtime=0))
+        if backup.exists():
+            (target / BACKUP).write_bytes(gzip.compress(backup.read_bytes(), mtime=0))
     (target / MANIFEST).write_text(
         json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
+
+
+def head() -> str:
+    """The commit of this checkout, shortened."""
+    asked = ("git", "rev-parse", "--short=7", "HEAD")
+    return subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def known(live: Up) -> dict[str, Any]:
+    """What the version knows of what it was sent."""
+    bodies = [body for fed in (PLAIN, SEALED) for _, body in fed.deliveries()]
+    return {
+        "plain": {"github": len(PLAIN.deliveries()), "cloudevents": 1},
+        "sealed": {"github": len(SEALED.deliveries()), "cloudevents": 1},
+        "naming": sum(LOGIN.encode() in body for body in bodies),
+        **({PERSONS: persons(live)} if PERSONS in TOPICS else {}),
+        "unused": unused(live),
+        "rows": rows(live),
+    }
 
 
 def left_by(name: str, data: Path) -> dict[str, Any]:
@@ -148,6 +170,11 @@ def left_by(name: str, data: Path) -> dict[str, Any]:
     data.mkdir(mode=0o700)
     with tarfile.open(DIRECTORIES / name / ARCHIVE) as archive:
         archive.extractall(data, filter="data")
+    return manifest_of(name)
+
+
+def manifest_of(name: str) -> dict[str, Any]:
+    """What an earlier version knew."""
     manifest: dict[str, Any] = json.loads((DIRECTORIES / name / MANIFEST).read_text(encoding="utf-8"))
     return manifest
 
@@ -202,7 +229,7 @@ def rows(live: Up) -> dict[str, list[list[Any]]]:
 def persons(live: Up) -> dict[str, str]:
     """Whose each token is."""
     with live.log() as log:
-        return {key.decode(): value.decode() for key, value in log.latest("persons", 0).items()}
+        return {key.decode(): value.decode() for key, value in log.latest(PERSONS, 0).items()}
 
 
 def unused(live: Up) -> dict[str, int]:
@@ -215,4 +242,4 @@ def unused(live: Up) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
