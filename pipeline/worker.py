@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -139,6 +140,10 @@ class Worker:
                         raise
                     self.condition.trouble = str(error)
                     _log.warning("%s; trying again", error)
+                    if isinstance(error, StoreUnavailable):
+                        # the log is there: how much waits for the store is told
+                        with suppress(LogUnavailable):
+                            self._look_at_lags()
                     self._wait(stop, pause)
                     pause = min(2 * pause, RETRY_WAIT_SECONDS_MAX)
                 else:

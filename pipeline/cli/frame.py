@@ -202,7 +202,7 @@ _KNOWN: dict[str, tuple[Exit, str]] = {
     "TooManyLetters": (Exit.USAGE, ""),
     "SchemaRefused": (
         Exit.DATA,
-        "nothing was written: what the registry has of it is another program's, or a newer version's",
+        "nothing was written with it: what the registry has of it is another program's, or a newer version's",
     ),
     "InvalidEvent": (Exit.USAGE, "is it the right file, and the right command for its format?"),
     "UnreadableFile": (Exit.USAGE, ""),
