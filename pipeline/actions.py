@@ -16,20 +16,42 @@ from pipeline.embedded import Embedded
 from pipeline.log.protocol import LogUnavailable
 from pipeline.measuring import ProgressCall
 from pipeline.store import StoreUnavailable
+from pipeline.store.comparing import TableDifference
+
+#: how the rows of a workspace would differ after a rebuild (``pipeline.rehearsing``)
+Rehearsal = Callable[[str, ProgressCall], list[TableDifference]]
 
 
 def actions_of(
-    embedded: Embedded, correlator: Correlator, *, version: str, started_at: datetime
+    embedded: Embedded,
+    correlator: Correlator,
+    rehearsal: Rehearsal,
+    *,
+    version: str,
+    started_at: datetime,
 ) -> Mapping[str, Callable[..., object]]:
-    """``status``, ``catch_up`` and ``rebuild``, for ``pipeline.web.control_socket.control_served``."""
-    asked = _Asked(embedded, correlator, {"version": version, "started_at": started_at.isoformat()})
-    return {"status": asked.status, "catch_up": asked.catch_up, "rebuild": asked.rebuild}
+    """What ``pipeline.web.control_socket.control_served`` is to do when it is asked, by name."""
+    about = {"version": version, "started_at": started_at.isoformat()}
+    asked = _Asked(embedded, correlator, rehearsal, about)
+    return {
+        "status": asked.status,
+        "catch_up": asked.catch_up,
+        "rebuild": asked.rebuild,
+        "rehearse": asked.rehearse,
+    }
 
 
 class _Asked:
-    def __init__(self, embedded: Embedded, correlator: Correlator, about: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        embedded: Embedded,
+        correlator: Correlator,
+        rehearsal: Rehearsal,
+        about: Mapping[str, object],
+    ) -> None:
         self._embedded = embedded
         self._correlator = correlator
+        self._rehearsal = rehearsal
         self._about = dict(about)
 
     def status(self, workspace: str = "") -> dict[str, object]:
@@ -67,6 +89,14 @@ class _Asked:
         self._in_turn(lambda: found.append(self._correlator.rebuild(workspace, told)))
         (summary,) = found
         return asdict(summary)
+
+    def rehearse(self, workspace: str, progress: ProgressCall) -> list[TableDifference]:
+        """What a rebuild would change, by the settings of this process; what is received waits meanwhile."""
+        with self._embedded.turning:
+            try:
+                return self._rehearsal(workspace, self._embedded.alive(progress))
+            except StoreUnavailable as error:
+                raise LogUnavailable(str(error)) from error
 
     def _in_turn(self, work: Callable[[], None]) -> None:
         with self._embedded.turning:

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.progress import silent
 from pipeline.measuring import ProgressCall
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.cli.reporting import Outcome
     from pipeline.log.protocol import Log
     from pipeline.running import Running
+    from pipeline.store.comparing import TableDifference
 
 #: how long nothing may move before a command stops waiting; a rebuild of a large log moves all the time
 STALLED_SECONDS_MAX = 300.0
@@ -73,13 +76,20 @@ class UpFollower:
 
     def rebuild(self, progress: ProgressCall = silent) -> dict[str, Any]:
         """Have the workspace rebuilt, and wait for that; what it read, folded and wrote."""
-        return self._ask("rebuild", progress, workspace=self.workspace)
+        found: dict[str, Any] = self._ask("rebuild", progress, workspace=self.workspace)
+        return found
 
-    def _ask(self, name: str, progress: ProgressCall, **arguments: Any) -> dict[str, Any]:
+    def rehearse(self, progress: ProgressCall = silent) -> list[TableDifference]:
+        """What a rebuild by that process would change."""
+        from pipeline.store.comparing import TableDifference
+
+        found = self._ask("rehearse", progress, workspace=self.workspace)
+        return msgspec.convert(found, list[TableDifference])
+
+    def _ask(self, name: str, progress: ProgressCall, **arguments: Any) -> Any:
         from pipeline.log.served.jobs import act
 
-        found: dict[str, Any] = act(self.running.control_socket, name, progress, **arguments)
-        return found
+        return act(self.running.control_socket, name, progress, **arguments)
 
     def _wait(self, log: Log, end: int, progress: ProgressCall) -> None:
         from pipeline.log.topics import EVENTS, PARTITION

@@ -31,7 +31,7 @@ from pipeline.cli.configuring import (
 from pipeline.cli.exits import Exit, Problem
 from pipeline.cli.stopping import stopped_by_signals
 from pipeline.cli.version import version
-from pipeline.cli.wiring import Parts, correlator, opened
+from pipeline.cli.wiring import Parts, correlator, opened, rehearsed
 from pipeline.credentials import WrongCredentials, read_credentials
 from pipeline.settings import Settings
 
@@ -110,7 +110,13 @@ def _run(parts: Parts, receiver: ReceiverSettings, keys: KeyRing, mappings: Mapp
     stop = threading.Event()
     started_at = datetime.now(UTC)
     actions = {
-        **actions_of(loop, step, version=version(), started_at=started_at),
+        **actions_of(
+            loop,
+            step,
+            lambda workspace, progress: rehearsed(parts, progress, workspace),
+            version=version(),
+            started_at=started_at,
+        ),
         **upkeep_actions(loop, upkeep_of(parts, normalizer, unseal)),
     }
     with (

@@ -79,17 +79,14 @@ def rebuild(invocation: Invocation, dry_run: bool, format_: str) -> None:
 
 
 def _rehearse(invocation: Invocation, format_: str) -> None:
+    from pipeline.cli.following import UpFollower
     from pipeline.cli.wiring import opened, rehearsed
 
     with opened(invocation.settings, create=False) as parts, bars() as progress:
         if parts.running is not None:
-            raise Problem(
-                f"process {parts.running.pid} (aftermerge up) holds {parts.settings.data},"
-                " and --dry-run needs the store for itself",
-                hint="stop it (Ctrl-C there; nothing is lost), run this again, then start it again",
-                code=Exit.DATA,
-            )
-        differences = rehearsed(parts, progress)
+            differences = UpFollower(parts.running, parts.workspace, {}).rehearse(progress)
+        else:
+            differences = rehearsed(parts, progress)
     rows = [
         (found.table, found.rows_live, found.rows_beside, found.only_beside, found.only_live, found.different,
          ", ".join(found.columns))

@@ -269,8 +269,8 @@ def evaluated(parts: Parts, progress: ProgressCall) -> Evaluation:
     return evaluate(parts.log, parts.codec, parts.workspace, parameters(parts.settings), progress)
 
 
-def rehearsed(parts: Parts, progress: ProgressCall) -> list[TableDifference]:
-    """How the rows of this workspace would differ after a rebuild."""
+def rehearsed(parts: Parts, progress: ProgressCall, workspace: str = "") -> list[TableDifference]:
+    """How the rows of a workspace, this one unless told, would differ after a rebuild."""
     from pipeline.rehearsing import rehearse
 
     settings = parts.settings
@@ -279,7 +279,7 @@ def rehearsed(parts: Parts, progress: ProgressCall) -> list[TableDifference]:
         parts.codec,
         parts.store,
         parameters(settings),
-        parts.workspace,
+        workspace or parts.workspace,
         settings.batch_rows,
         parts.scratch,
         progress,

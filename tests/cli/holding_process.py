@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from pipeline import running
 from pipeline.actions import actions_of
 from pipeline.cli.version import version
-from pipeline.cli.wiring import correlator, opened
+from pipeline.cli.wiring import correlator, opened, rehearsed
 from pipeline.embedded import Embedded, machine_clock
 from pipeline.normalize import Normalizer
 from pipeline.receive.serving import Server
@@ -53,7 +53,13 @@ def hold(directory: Path, *ticking: str) -> None:
             now=machine_clock,
         )
         started_at = datetime.now(UTC)
-        actions = actions_of(loop, step, version=version(), started_at=started_at)
+        actions = actions_of(
+            loop,
+            step,
+            lambda workspace, progress: rehearsed(parts, progress, workspace),
+            version=version(),
+            started_at=started_at,
+        )
         answers = Answers.of(parts.store)
         endpoint = ClickHouseHttp(answers, lambda told, _: {TOKEN: "admin"}.get(told))
         reading = Server(Starlette(routes=endpoint.routes()))

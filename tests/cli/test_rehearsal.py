@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
@@ -13,6 +14,7 @@ from pipeline.cli.wiring import opened
 from pipeline.core.facts import ServiceFact
 from pipeline.settings import load_settings
 from pipeline.sources.cloudevents import render
+from pipeline.store.comparing import Example, TableDifference
 from tests.places import history
 
 
@@ -43,3 +45,10 @@ def test_it_says_what_would_differ_and_changes_nothing(tmp_path: Path) -> None:
 
     assert run(data, "rebuild").exit_code == Exit.OK
     assert run(data, "rebuild", "--dry-run").exit_code == Exit.OK
+
+
+def test_what_would_differ_comes_over_the_control_socket_as_it_was() -> None:
+    """A running process says it in JSON."""
+    example = Example({"workspace": "default", "service": "api"}, {"tier": (1, None)})
+    told = [TableDifference("services", 3, 2, 1, 0, 1, {"tier": 1}, [example], [], [example])]
+    assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(told)), list[TableDifference]) == told
