@@ -33,6 +33,7 @@ SAID_BYTES_SHOWN = 2_000
 
 #: names the address of a broker to use instead of one that is started here
 BOOTSTRAP_VARIABLE = "KAFKA_BOOTSTRAP"
+REGISTRY_VARIABLE = "SCHEMA_REGISTRY_URL"
 
 _JAVA = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _LOG4J = """rootLogger.level = WARN
@@ -317,6 +318,8 @@ def one_registry() -> Iterator[Registry]:
 @cache
 def registry() -> str:
     """The address of the one registry that all tests of this run share; it ends with the process."""
+    if named := os.environ.get(REGISTRY_VARIABLE):
+        return named
     started = one_registry()
     address = started.__enter__().url
     atexit.register(started.__exit__, None, None, None)

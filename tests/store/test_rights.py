@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from clickhouse_connect.driver._chdbclient import build_connection_string
 
 from pipeline.core.facts import ServiceFact
 from pipeline.store import MigrationRefused, Store, StoreMissing, StoreUnavailable
+from pipeline.store.beside import Beside
 from tests.live.alerting import free_port
 from tests.live.process import ROOT
 from tests.store.rows import row
 
 DATABASE = "aftermerge"
-#: the engine's one user has a role for each of ours
-ROLES = {"owner": "GRANT ALL ON *.*", "sink": f"GRANT SELECT, INSERT ON {DATABASE}.*"}
+GRANTED = re.compile(r"^(GRANT .+) TO (owner|sink);$", re.MULTILINE)
 USERS = """<clickhouse>
   <profiles><default/></profiles><quotas><default/></quotas>
   <roles>{roles}</roles>
@@ -31,14 +32,26 @@ USERS = """<clickhouse>
 """
 
 
+def documented() -> dict[str, list[str]]:
+    """The grants of each user, as docs/cluster.md lists them."""
+    found: dict[str, list[str]] = {}
+    for grant, user in GRANTED.findall((ROOT / "docs/cluster.md").read_text("utf-8")):
+        found.setdefault(user, []).append(grant)
+    assert found.keys() == {"owner", "sink"}
+    return found
+
+
 @contextmanager
 def server(directory: Path) -> Iterator[str]:
     """An engine in a process of its own, with these roles; its address."""
     users = directory.with_name("users.xml")
+    # the engine's one user has a role for each of ours
+    rights = documented()
     roles = "".join(
-        f"<{role}><grants><query>{grant}</query></grants></{role}>" for role, grant in ROLES.items()
+        f"<{role}><grants>{''.join(f'<query>{grant}</query>' for grant in grants)}</grants></{role}>"
+        for role, grants in rights.items()
     )
-    granted = "".join(f"<query>GRANT {role}</query>" for role in ROLES)
+    granted = "".join(f"<query>GRANT {role}</query>" for role in rights)
     users.write_text(USERS.format(roles=roles, granted=granted), "utf-8")
     port = free_port()
     # users are read with a configuration only
@@ -58,6 +71,9 @@ def test_who_may_only_read_and_insert_fills_tables_that_are_there(tmp_path: Path
     with server(tmp_path / "server") as dsn:
         with closing(Store.open(dsn, DATABASE)) as owner:
             owner.migrate()
+            with closing(Beside(owner, "rehearsal")) as beside:
+                assert all(found.same for found in beside.compare())
+                beside.drop()
             # all requests share one session of that engine
             owner._command("SET ROLE sink", "go on as somebody else")
         with closing(Store.open(dsn, DATABASE, create=False)) as sink:
