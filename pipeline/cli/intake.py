@@ -211,7 +211,7 @@ def import_clones(
     parts: Parts, clones: Sequence[Path], options: GitOptions, progress: ProgressCall = silent
 ) -> Outcome:
     """Read git clones as one history and take them in; the report ends with what it can answer."""
-    from pipeline.sources.git import read_histories
+    from pipeline.sources.git import SHALLOW, read_histories
 
     outcome = Outcome()
     try:
@@ -222,6 +222,7 @@ def import_clones(
         raise Problem(str(error)) from error
     append(parts, history.events, outcome, progress)
     keep_truths(parts, history.truths)
+    outcome.closed += history.report.counts.get(SHALLOW, 0)
     for what, count in history.report.counts.items():
         outcome.lines.append(Line("read", what.replace("_", " "), count))
     outcome.lines += [Line("note", "", "", remark) for remark in history.report.notes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,36 @@ def import_git(data: Path, clone: Path) -> Result:
 
 def told(result: Result, section: str) -> dict[str, object]:
     return {line["what"]: line["value"] for line in json.loads(result.stdout) if line["section"] == section}
+
+
+def notes(result: Result) -> str:
+    return " ".join(line["remark"] for line in json.loads(result.stdout) if line["section"] == "note")
+
+
+def test_a_clone_that_is_cut_short_is_done_in_part(clone: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    told = ["git", "clone", "--quiet", "--depth", "3", clone.as_uri(), str(cut)]
+    subprocess.run(told, check=True, capture_output=True)
+    result = run(tmp_path / "data", "import", "git", cut, "--format", "json")
+    assert result.exit_code == Exit.PARTLY
+    assert "git fetch --unshallow --tags" in notes(result)
+    assert rows(tmp_path / "data", "SELECT count() AS n FROM changes FINAL")[0]["n"] in (2, 3)
+
+
+def test_a_tag_that_names_no_commit_is_a_note(clone: Path, tmp_path: Path) -> None:
+    """Nobody can repair an old tag of a tree: it is said, and a script goes on."""
+    subprocess.run(["git", "-C", clone, "tag", "v9.9.9", "HEAD^{tree}"], check=True, capture_output=True)
+    result = run(tmp_path / "data", "import", "git", clone, "--format", "json")
+    assert result.exit_code == Exit.OK
+    assert "1 tags name no commit (v9.9.9): left out" in notes(result)
+
+
+def test_an_empty_repository_is_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    subprocess.run(["git", "init", "--quiet", str(empty)], check=True, capture_output=True)
+    result = run(tmp_path / "data", "import", "git", empty)
+    assert result.exit_code == Exit.USAGE
+    assert str(empty) in result.stderr
 
 
 def rows(data: Path, query: str) -> list[dict[str, object]]:

@@ -8,12 +8,13 @@ from pipeline.sources.git.command import (
     NotARepository,
     RepositoryRefused,
 )
-from pipeline.sources.git.history import AUTO, INCIDENT_KINDS, GitOptions, History, Question, Report
+from pipeline.sources.git.history import AUTO, INCIDENT_KINDS, SHALLOW, GitOptions, History, Question, Report
 from pipeline.sources.git.reading import read_histories, read_history
 
 __all__ = [
     "AUTO",
     "INCIDENT_KINDS",
+    "SHALLOW",
     "EmptyRepository",
     "GitError",
     "GitFailed",

@@ -11,6 +11,8 @@ from pipeline.sources.truths import Truth
 PARSER_VERSION = 1
 INCIDENT_KINDS = frozenset({"reverts", "rollbacks"})
 AUTO = ("auto",)
+#: the count of clones that are cut short
+SHALLOW = "shallow_clones"
 
 
 @dataclass(frozen=True)

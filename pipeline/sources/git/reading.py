@@ -16,7 +16,7 @@ from pipeline.sources.git.changes import changes_of
 from pipeline.sources.git.clocks import Straightened, duration, straighten
 from pipeline.sources.git.diffs import DiffReader
 from pipeline.sources.git.gitops import Moves, read_moves
-from pipeline.sources.git.history import GitOptions, History, Report
+from pipeline.sources.git.history import SHALLOW, GitOptions, History, Report
 from pipeline.sources.git.joining import Clone, together
 from pipeline.sources.git.owners import OwnersOverTime
 from pipeline.sources.git.repository import Repository, open_repository, read_tags
@@ -138,7 +138,7 @@ def _remark(
     """Say what was odd about a clone."""
     name = repository.name
     if repository.shallow & set(repository.line):
-        report.count("shallow_clones")
+        report.count(SHALLOW)
         report.note(
             name,
             "shallow clone: changes before the cut, and what they made, are missing; "
