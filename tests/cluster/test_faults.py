@@ -29,7 +29,10 @@ def restart_killed(made: Cluster) -> None:
             made.start(step)
 
 
-@pytest.mark.parametrize("kills", [PIECES, pytest.param(100, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    "kills",
+    [3, pytest.param(PIECES, marks=pytest.mark.long), pytest.param(100, marks=pytest.mark.nightly)],
+)
 def test_steps_are_killed_at_random_moments(
     tmp_path: Path,
     bootstrap: str,

@@ -14,7 +14,7 @@ from pipeline.log.kafka.membership import Membership
 from pipeline.log.protocol import LogUnavailable, NewRecord
 from tests.deploy.secured import USERS, Cluster, create_topics, rules, secured
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 
 JOIN_SECONDS_MAX = 60.0
 RECORD = [NewRecord(b"key", b"value")]

@@ -26,7 +26,7 @@ from tests.certificates import certificate
 from tests.kafka import servers
 from tests.log.contract import new, values
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 
 SHORT_SECONDS = 5.0
 ADMIN, WORKER = "admin-of-these-tests", "worker-of-these-tests"

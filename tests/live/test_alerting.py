@@ -9,7 +9,7 @@ import pytest
 from tests.live.alerting import ALERT, ALERTMANAGER, PACKAGES, PROMETHEUS, SERVICE, alerting
 from tests.live.process import eventually, needs, up
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 #: from the webhook to the row
 ROW_SECONDS_MAX = 5

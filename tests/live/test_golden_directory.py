@@ -139,6 +139,7 @@ def token_of(manifest: dict[str, Any]) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @each_left
 def test_its_deliveries_are_read_again(name: str, tmp_path: Path) -> None:
     """Those that lie open, and those that were sealed with a key."""
@@ -161,6 +162,7 @@ def test_its_deliveries_are_read_again(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @each_release
 def test_without_its_key_forgetting_says_what_stays_closed(name: str, tmp_path: Path) -> None:
     manifest = left_by(name, data := tmp_path / "data")
@@ -178,6 +180,7 @@ def test_without_its_key_forgetting_says_what_stays_closed(name: str, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @each_release
 def test_without_its_key_reading_again_says_what_stays_closed(name: str, tmp_path: Path) -> None:
     manifest = left_by(name, data := tmp_path / "data")
@@ -191,6 +194,7 @@ def test_without_its_key_reading_again_says_what_stays_closed(name: str, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @each_left
 def test_a_person_in_it_is_forgotten(name: str, tmp_path: Path) -> None:
     manifest = left_by(name, data := tmp_path / "data")
@@ -213,6 +217,7 @@ def test_a_person_in_it_is_forgotten(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", BACKED_UP)
 def test_its_backup_is_restored(name: str, tmp_path: Path) -> None:
     manifest = manifest_of(name)

@@ -20,6 +20,7 @@ from tests.live.process import Up, eventually, run, started, up
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="limits and file systems as Linux has them"),
 ]
 

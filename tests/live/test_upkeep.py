@@ -13,7 +13,7 @@ from pipeline.cli.exits import Exit
 from tests.live.deliveries import BEGUN, instant, pull_request
 from tests.live.process import TOKEN, Up, eventually, run, up
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 LOGIN = "Grace-Hopper-1906"
 BROKEN = """

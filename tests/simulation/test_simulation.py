@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.bugs import BUGS
+from tests.simulation.bugs import BUGS, standby_not_caught_up
 from tests.simulation.seeds import Bug, simulate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +70,12 @@ def test_no_seed_of_many_leaves_other_rows(first: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
+@pytest.mark.parametrize(
+    "bug",
+    # one of them takes many seeds
+    [pytest.param(bug, marks=[pytest.mark.long] * (bug is standby_not_caught_up)) for bug in BUGS],
+    ids=lambda bug: bug.__name__,
+)
 def test_a_planted_bug_is_found(bug: Bug) -> None:
     for seed in range(BUG_SEEDS_MAX):
         if simulate(seed, bug).differences:
