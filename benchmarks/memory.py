@@ -16,9 +16,9 @@ from benchmarks.figures import Figure, at_most, known
 
 STATE_BYTES_MAX = 2_048
 HORIZON_DAYS = 10
-#: so few that 500,000 events last 100 days: five times what is kept
+#: so few that 250,000 events last 50 days: two and a half times what is kept
 CHANGES_PER_DAY = 600
-IMPORTED_EVENTS = 500_000
+IMPORTED_EVENTS = 250_000
 QUICK_IMPORTED_EVENTS = 10_000
 #: the engine's own memory differs by that much from run to run
 GROWTH_MAX = 1.05
