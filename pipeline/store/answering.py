@@ -17,6 +17,7 @@ from clickhouse_connect.driver.binding import quote_identifier
 
 from pipeline.store import Store, StoreUnavailable
 from pipeline.store.connection import engine_address
+from pipeline.store.engine import load_engine
 
 #: answers being computed at once; each has a connection of its own
 ANSWERS_AT_ONCE_MAX = 4
@@ -172,10 +173,8 @@ class _Handle:
     """One connection of the engine, for one thread at a time."""
 
     def __init__(self, address: str, database: str) -> None:
-        import chdb  # noqa: PLC0415 - half a gigabyte that nobody with a server needs
-
         try:
-            self._connection = chdb.connect(address)
+            self._connection = load_engine().connect(address)
         except RuntimeError as error:
             raise StoreUnavailable(
                 f"cannot open one more connection of the embedded engine: {error}"

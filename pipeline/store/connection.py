@@ -17,11 +17,11 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import clickhouse_connect
-from clickhouse_connect.driver._chdbclient import build_connection_string
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.query import QueryResult
 
+from pipeline.store.engine import load_engine
 from pipeline.store.errors import StoreHeld, StoreUnavailable, outage_reason, short_message
 
 CONNECT_SECONDS_MAX = 10
@@ -94,7 +94,7 @@ def _embedded(directory: Path) -> Connection:
             f"the store's directory {directory} is no absolute path: use chdb:///absolute/directory"
         )
     try:
-        import chdb  # noqa: F401, PLC0415 - half a gigabyte that nobody with a server needs
+        load_engine()
     except ImportError as error:
         raise StoreUnavailable(
             f"the embedded engine can't be loaded ({error}):"
@@ -126,6 +126,8 @@ def _embedded(directory: Path) -> Connection:
 
 def engine_address(place: str) -> str:
     """What the engine's own connections in this process are opened with: the same as the clients'."""
+    from clickhouse_connect.driver._chdbclient import build_connection_string  # noqa: PLC0415 - loads the engine
+
     return build_connection_string(place, _OPTIONS)
 
 
