@@ -23,7 +23,8 @@ FUNCTION_LINES_MAX = 70
 
 #: files that may be longer, and why
 LONG_FILES = {
-    "pipeline/core/events.py": (520, "declarations only: one struct per event type, read as one list"),
+    "pipeline/core/events.py": (540, "declarations only: one struct per event type, read as one list"),
+    "pipeline/core/facts.py": (500, "declarations only: one struct per table, read as one list"),
 }
 
 PURE = {"core", "resources", "collector", "measuring"}
@@ -42,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "live_settings": {"sources"},
     "cluster_settings": set(),
     "running": set(),
+    "simulate": PURE,
     "sources": PURE,
     "codec": PURE,
     "log": PURE,
@@ -82,6 +84,7 @@ HOMES: dict[str, set[str] | None] = {
     "clickhouse_connect": {"store", "web"},
     "cryptography": {"receive"},
     "fastavro": {"codec"},
+    "holidays": {"sources"},
     "httptools": {"receive"},
     "jmespath": {"sources"},
     "lz4": {"web"},
@@ -297,7 +300,8 @@ def test_what_is_declared_is_used_and_what_is_used_is_declared() -> None:
         if top not in sys.stdlib_module_names
     }
     assert used - declared == set(), "imported, but not among the dependencies of pyproject.toml"
-    assert declared - used == set(), "among the dependencies of pyproject.toml, but nobody imports it"
+    # what is in tzdata is read by the standard library
+    assert declared - used == {"tzdata"}, "among the dependencies of pyproject.toml, but nobody imports it"
 
 
 def test_files_stay_short() -> None:

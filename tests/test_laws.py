@@ -242,7 +242,7 @@ def test_every_table_has_rows_in_some_history() -> None:
     """The laws say nothing about a table that the histories never fill."""
     seen: set[str] = set()
 
-    @settings(max_examples=60, database=None, derandomize=True)
+    @settings(max_examples=200, database=None, derandomize=True)
     @given(histories(30))
     def look(history: list[e.Event]) -> None:
         seen.update(table for table, _ in run_batches([history]).live)

@@ -180,6 +180,15 @@ def declared(service: str, hours: float = 0, **fields: Any) -> e.ServiceDeclared
     return _told(e.ServiceDeclared, "catalogue", f"declared {hours}", hours, {"service": service, **fields})
 
 
+def team(name: str, hours: float = 0, **fields: Any) -> e.TeamDeclared:
+    return _told(e.TeamDeclared, "catalogue", f"declared {hours}", hours, {"team": name, **fields})
+
+
+def rewritten(name: str, hours: float, **fields: Any) -> e.ChangeUpdated:
+    """A push to a request, or another thing that was changed about it."""
+    return _told(e.ChangeUpdated, "github", f"updated {hours}", hours, _change(name, fields))
+
+
 def ticked(hours: float) -> e.ClockTicked:
     return _told(e.ClockTicked, "clock", str(hours), hours, {"clock": "clock"})
 

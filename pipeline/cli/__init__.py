@@ -66,6 +66,12 @@ def _export() -> click.Command:
     return export
 
 
+def _simulate() -> click.Command:
+    from pipeline.cli.simulating import simulate
+
+    return simulate
+
+
 def _rebuild() -> click.Command:
     from pipeline.cli.recomputing import rebuild
 
@@ -167,6 +173,7 @@ COMMANDS: dict[str, Loader] = {
     "evaluate": _evaluate,
     "replay": _replay,
     "export": _export,
+    "simulate": _simulate,
     "rebuild": _rebuild,
     "report": _report,
     "tag": _tag,

@@ -1,4 +1,4 @@
-"""``aftermerge import``: git clones, or history files, become events and then facts."""
+"""``aftermerge import``: git clones, history files, or a catalogue become events and then facts."""
 
 from __future__ import annotations
 
@@ -37,12 +37,16 @@ class Kinds(click.ParamType[frozenset[str]]):
 
 @click.group(
     "import",
-    short_help="A git clone or a history file becomes facts.",
-    epilog=examples("aftermerge import git ~/src/app", "aftermerge import history fleet.jsonl.gz"),
+    short_help="A git clone, a history file or a catalogue becomes facts.",
+    epilog=examples(
+        "aftermerge import git ~/src/app",
+        "aftermerge import history fleet.jsonl.gz",
+        "aftermerge import catalogue teams.yaml",
+    ),
 )
 @shared_options
 def import_() -> None:
-    """Read what happened from a git clone or from a history file.
+    """Read what happened from a git clone or a history file, or who is there from a catalogue.
 
     An import can be repeated: what is known already changes nothing. Ctrl-C loses nothing either; the
     same command goes on.
@@ -180,4 +184,37 @@ def history(
     options = HistoryOptions(incidents_from=incidents_from, planned=not without_planned)
     with opened(invocation.settings, create=True) as parts, bars() as progress:
         outcome = import_histories(parts, files, options, progress)
+    report(outcome, format_)
+
+
+@import_.command(
+    short_help="Teams and services, as files of YAML declare them.",
+    epilog=examples(
+        "aftermerge import catalogue catalogue.yaml",
+        "aftermerge import catalogue teams.yaml services/*.yaml",
+    ),
+)
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@format_option
+@shared_options
+@click.pass_obj
+def catalogue(invocation: Invocation, files: tuple[Path, ...], format_: str) -> None:
+    """Read teams (members, hours, holidays) and services (team, repositories, dependencies) from each FILE.
+
+    An entry holds from `valid_from` on, else from now on, which is the newest event of the workspace; the
+    first version holds from the beginning. What a file doesn't name stays as it is. When something in a
+    file is wrong, nothing is imported.
+    """
+    from pipeline.cli.cataloguing import import_catalogues, read_files
+    from pipeline.cli.wiring import opened
+
+    read = read_files(files)
+    with opened(invocation.settings, create=True) as parts, bars() as progress:
+        outcome = import_catalogues(parts, read, progress)
     report(outcome, format_)

@@ -260,7 +260,6 @@ def _history_lines(file: Path, report: HistoryReport) -> Iterator[Line]:
         ("re-lands", report.relands_left_out, "no incidents: left out"),
         ("planned reverts", report.planned_left_out, "left out as asked"),
         ("rollbacks", report.rollbacks_left_out, "become incidents with --incidents-from rollbacks"),
-        ("review comments", report.comments_left_out, "counted only"),
         ("reused numbers", report.reused_numbers, "keyed by their commit instead"),
     ):
         if count:

@@ -36,6 +36,7 @@ _SCALARS: dict[object, pa.DataType] = {
     float: pa.float64(),
     bool: pa.bool_(),
     list[str]: pa.list_(pa.string()),
+    list[int]: pa.list_(pa.int64()),
     dict[str, float]: pa.map_(pa.string(), pa.float64()),
     dict[str, int]: pa.map_(pa.string(), pa.int64()),
 }

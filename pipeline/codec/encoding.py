@@ -37,7 +37,7 @@ def _encode(events: Sequence[Event], schema: ParsedSchema, number: int) -> list[
     with collector_held_off():
         by_field = list(zip(*map(msgspec.structs.astuple, events), strict=True))
     columns = [
-        _lists(column) if pa.types.is_list(field.type) else _scalars(column, field)
+        _lists(column, field.type.value_type) if pa.types.is_list(field.type) else _scalars(column, field)
         for field, column in zip(arrow_schema(schema), by_field, strict=True)
     ]
     return serialized(columns, schema, number)
@@ -67,10 +67,10 @@ def _scalars(column: Sequence[Any], field: pa.Field) -> pa.Array:
     return array
 
 
-def _lists(column: Sequence[list[str]]) -> pa.ListArray:
+def _lists(column: Sequence[list[Any]], kind: pa.DataType) -> pa.ListArray:
     offsets = np.zeros(len(column) + 1, np.int32)
     np.cumsum(np.fromiter(map(len, column), np.int32, len(column)), out=offsets[1:])
-    texts = pa.array(list(chain.from_iterable(column)), pa.string())
-    if texts.null_count:
-        raise ValueError("a list holds an absent text")
-    return pa.ListArray.from_arrays(pa.array(offsets), texts)
+    items = pa.array(list(chain.from_iterable(column)), kind)
+    if items.null_count:
+        raise ValueError("a list holds an absent item")
+    return pa.ListArray.from_arrays(pa.array(offsets), items)

@@ -36,10 +36,10 @@ def _column_bytes(column: pa.Array, optional: bool) -> int:
         return _varint_bytes(column.to_numpy().astype(np.int64, copy=False))
     if pa.types.is_string(column.type):
         return _text_bytes(column)
-    if pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type):
+    if pa.types.is_list(column.type):
         counts = np.diff(column.offsets.to_numpy())
         # a block of items with its count, unless there is none; then the zero that ends the list
-        return len(column) + _varint_bytes(counts[counts > 0]) + _text_bytes(column.flatten())
+        return len(column) + _varint_bytes(counts[counts > 0]) + _column_bytes(column.flatten(), False)
     if pa.types.is_map(column.type):
         bounds = column.offsets.to_numpy()
         counts = np.diff(bounds)

@@ -21,21 +21,41 @@ class CommitSummary(NamedTuple):
 
 
 def summarise_commit(entity: Entity) -> CommitSummary:
-    """The last attempt of each check counts; a run of several jobs only where nobody told of its jobs."""
+    """The last attempt of each check counts."""
     last: dict[str, CheckFinished] = {}
     repository, _, sha = entity.key.rpartition("@")
-    told = [
-        event
-        for event in entity.events()
-        if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED
-    ]
-    jobs = [event for event in told if event.kind != "workflow"]
-    for event in jobs or told:
+    for event in _counted(entity):
         held = last.get(event.name)
         if held is None or (event.attempt, event.time) >= (held.attempt, held.time):
             last[event.name] = event
     failed = sum(1 for event in last.values() if event.outcome in _FAILED)
     return CommitSummary(repository, sha, len(last), failed)
+
+
+def redness_of(entity: Entity) -> list[tuple[int, bool]]:
+    """When some check of a commit began to fail in its last attempt, and when none did any more."""
+    last: dict[str, CheckFinished] = {}
+    failing: set[str] = set()
+    found: list[tuple[int, bool]] = []
+    for event in _counted(entity):
+        held = last.get(event.name)
+        if held is not None and (event.attempt, event.time) < (held.attempt, held.time):
+            continue
+        last[event.name] = event
+        (failing.add if event.outcome in _FAILED else failing.discard)(event.name)
+        if not found or found[-1][1] != bool(failing):
+            found.append((event.time, bool(failing)))
+    return found
+
+
+def _counted(entity: Entity) -> list[CheckFinished]:
+    """What the checks of a commit said; a run of several jobs only where nobody told of its jobs."""
+    told = [
+        event
+        for event in entity.events()
+        if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED
+    ]
+    return [event for event in told if event.kind != "workflow"] or told
 
 
 class ArtifactSummary(NamedTuple):

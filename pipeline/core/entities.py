@@ -107,6 +107,7 @@ class Entity:
 #: of two events at one instant, the one that comes later in a life stands later
 _LIFECYCLE = {
     "ServiceDeclared": 0,
+    "TeamDeclared": 0,
     "ChangeOpened": 1,
     "ChangeUpdated": 2,
     "ReviewRequested": 3,

@@ -139,6 +139,12 @@ class ReviewSubmitted(Event, frozen=True):
     comments: int | None = None
     bot: bool = False
     characters: int | None = None
+    words: int | None = None
+    code: bool = False
+    suggestion: bool = False
+    question: bool = False
+    request: bool = False
+    filler: bool = False
 
 
 class CheckFinished(Event, frozen=True):
@@ -337,6 +343,25 @@ class ServiceDeclared(Event, frozen=True):
     aliases: list[str] = []
 
 
+class TeamDeclared(Event, frozen=True):
+    """One version of one team's entry; the first holds from the beginning, a later one from its own time."""
+
+    entity = "team"
+    key_field = "team"
+
+    team: str
+    members: list[str] = []
+    aliases: list[str] = []
+    zone: str = ""
+    days: list[int] = []
+    opens_minute: int | None = None
+    closes_minute: int | None = None
+    holidays: list[int] = []
+    offsets_from: list[int] = []
+    offsets_seconds: list[int] = []
+    response_minutes: int | None = None
+
+
 class ReviewRequested(Event, frozen=True):
     """A person or a team was asked to review a change, or is no longer asked (``withdrawn``)."""
 
@@ -368,6 +393,11 @@ class CommentPosted(Event, frozen=True):
     characters: int | None = None
     suggestion: bool = False
     question: bool = False
+    line: bool = False
+    words: int | None = None
+    code: bool = False
+    request: bool = False
+    filler: bool = False
 
 
 class QueueChanged(Event, frozen=True):
@@ -499,6 +529,7 @@ RECORDS: dict[str, type[Event]] = {
     "finding_reported": FindingReported,
     "policy_edited": PolicyEdited,
     "measurement_reported": MeasurementReported,
+    "team_declared": TeamDeclared,
 }
 
 RECORD_OF: dict[type[Event], str] = {struct: record for record, struct in RECORDS.items()}

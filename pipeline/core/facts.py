@@ -62,6 +62,53 @@ class ChangeFact(Fact):
     events: list[str]
 
 
+class ReviewFact(Fact):
+    """How one request was reviewed: whose turn it was and for how long, in seconds.
+
+    ``_working_seconds`` count only the working hours of whoever was waited on. Turns that last still are
+    in no sum: ``turn`` and ``turn_since_at`` tell of them.
+    """
+
+    table = "reviews"
+    keys = ("change",)
+
+    change: str
+    repository: str
+    service: str
+    team: str
+    bot: bool
+    state: str
+    lines: int | None
+    size: str
+    opened_at: int
+    ready_at: int | None
+    closed_at: int | None
+    merged_at: int | None
+    first_response_at: int | None
+    response_seconds: int | None
+    response_working_seconds: int | None
+    response_target_seconds: int
+    waiting_seconds: int
+    waiting_working_seconds: int
+    author_seconds: int
+    merging_seconds: int
+    rounds: int
+    pushes: int
+    comments: int
+    substantive_comments: int
+    approval_seconds: int | None
+    rubber_stamp: bool
+    asked: list[str]
+    turn: str
+    turn_since_at: int | None
+    waited_on: list[str]
+    hours_of: list[str]
+    unanswered_since_at: int | None
+    review_due_at: int | None
+    working_from: list[int]
+    working_until: list[int]
+
+
 class DeploymentFact(Fact):
     """One deployment of one deploy tag to one service and environment, whoever reported it."""
 
@@ -255,6 +302,7 @@ TABLES: dict[str, type[Fact]] = {
     for fact in (
         ServiceFact,
         ChangeFact,
+        ReviewFact,
         ArtifactFact,
         DeploymentFact,
         DeploymentChangeFact,

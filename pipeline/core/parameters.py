@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pipeline.core.events import MICROSECONDS
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 
 MINUTE = 60 * MICROSECONDS
 HOUR = 60 * MINUTE
@@ -104,6 +104,37 @@ class Risk:
 
 
 @dataclass(frozen=True)
+class Remarks:
+    """What a comment amounts to, in points, and when an approval is a rubber stamp."""
+
+    anchored: int = 1
+    #: a push followed a comment on the diff; which files it touched is not told
+    changed_after: int = 2
+    code: int = 2
+    question: int = 1
+    words: int = 1
+    words_min: int = 8
+    #: a comment says something from so many points on
+    substantive_from: int = 2
+    stamp_lines_min: int = 50
+    lines_an_hour_max: int = 2_000
+
+
+@dataclass(frozen=True)
+class Reviewing:
+    """What is measured of reviews, where nobody declared otherwise."""
+
+    #: working time within which a first response is due
+    response_target: int = 4 * HOUR
+    #: sizes by changed lines: (below so many, name); above the last one it is ``size_above``
+    sizes: tuple[tuple[int, str], ...] = ((10, "tiny"), (50, "small"), (300, "medium"), (1_000, "large"))
+    size_above: str = "huge"
+    #: working windows that a row of an open request carries, so that its age can be told at any time
+    windows_max: int = 60
+    remarks: Remarks = field(default_factory=Remarks)
+
+
+@dataclass(frozen=True)
 class Parameters:
     """Everything that a workspace is folded with."""
 
@@ -143,6 +174,7 @@ class Parameters:
     reach: Reach = field(default_factory=Reach)
     weights: EvidenceWeights = field(default_factory=EvidenceWeights)
     risk: Risk = field(default_factory=Risk)
+    reviewing: Reviewing = field(default_factory=Reviewing)
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

@@ -46,6 +46,7 @@ TYPES: dict[str, str] = {
     "drift_corrected": "dev.cdeventsx.aftermerge-drift.corrected.0.1.0",
     "verdict_given": "dev.cdeventsx.aftermerge-verdict.given.0.1.0",
     "service_declared": "dev.cdeventsx.aftermerge-service.declared.0.1.0",
+    "team_declared": "dev.cdeventsx.aftermerge-team.declared.0.1.0",
     "clock_ticked": "dev.cdeventsx.aftermerge-clock.ticked.0.1.0",
     "review_requested": "dev.cdeventsx.aftermerge-review.requested.0.1.0",
     "comment_posted": "dev.cdeventsx.aftermerge-comment.posted.0.1.0",

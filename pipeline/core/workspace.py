@@ -26,13 +26,16 @@ from pipeline.core.entities import Entity
 from pipeline.core.events import RECORDS, Event
 from pipeline.core.incident_rows import delete_incident, incident_fact, write_incident
 from pipeline.core.investigation import Investigation
+from pipeline.core.measures.reviewing import Reviewing
 from pipeline.core.parameters import Parameters
 from pipeline.core.periods import Period, burn_fact, drift_fact, read_periods
 from pipeline.core.references import References, Touched
 from pipeline.core.rows import Rows
+from pipeline.core.teams import Teams
 
 FAMILIES = (
     "service",
+    "team",
     "change",
     "commit",
     "artifact",
@@ -58,11 +61,15 @@ class Workspace:
         self.clock = Clock()
         self.entities: Families = {family: {} for family in FAMILIES}
         self.catalogue = Catalogue()
+        self.teams = Teams()
         self.references = References(self.catalogue)
         self.building = Building(parameters.risk, self.entities, self.references)
         self.delivery = Delivery(parameters, self.catalogue, self.building, self.references)
         self.investigation = Investigation(
             parameters, self.entities, self.catalogue, self.building, self.delivery
+        )
+        self.reviewing = Reviewing(
+            parameters.reviewing, self.entities, self.catalogue, self.teams, self.building
         )
         self._changelog = Changelog(self.entities, self.investigation.tally)
         self._dirty: Families = {family: {} for family in FAMILIES}
@@ -138,6 +145,7 @@ class Workspace:
         self._correct(rows)
         write_delivery(self.delivery, rows)
         write_building(self.building, self.delivery, rows)
+        self.reviewing.write(rows)
         self._write_incidents(rows)
         self._settle()
         self._evict_when_due()
@@ -151,6 +159,7 @@ class Workspace:
         write_delivery(self.delivery, unread)
         self._write_incidents(unread)
         self.building.clear_stale()
+        self.reviewing.settle()
         self._settle()
 
     def _correct(self, rows: Rows) -> None:
@@ -158,14 +167,21 @@ class Workspace:
         building, delivery, investigation = self.building, self.delivery, self.investigation
         investigation.around.now = self.clock.now
         dirty = self._dirty
+        if dirty["team"]:
+            self.teams.replace(self.entities["team"])
         if dirty["service"]:
             self._derive_services(rows)
+        if dirty["team"] or dirty["service"]:
+            self.reviewing.everything_corrected()
         # commits come first: the risk of a change is then worked out once
         for key, entity in dirty["commit"].items():
             building.correct_commit(key, entity)
+            self.reviewing.commit_corrected(key)
             entity.pack()
         for key, entity in dirty["change"].items():
+            known = entity.summary
             building.correct_change(key, entity)
+            self.reviewing.change_corrected(key, known, entity.summary)
             entity.pack()
         for key, entity in dirty["artifact"].items():
             building.correct_artifact(key, entity)

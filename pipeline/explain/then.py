@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.codec import Codec
-from pipeline.core.events import ClockTicked, Event, ServiceDeclared, VerdictGiven
+from pipeline.core.events import ClockTicked, Event, ServiceDeclared, TeamDeclared, VerdictGiven
 from pipeline.core.facts import (
     ChangeFact,
     DeploymentFact,
@@ -48,7 +48,7 @@ def received_by(events: Iterable[Event], moment: int, since: int) -> Iterator[Ev
     for event in events:
         if event.received_at > moment or isinstance(event, ClockTicked):
             continue
-        if event.time >= since or isinstance(event, ServiceDeclared | VerdictGiven):
+        if event.time >= since or isinstance(event, ServiceDeclared | TeamDeclared | VerdictGiven):
             yield event
 
 

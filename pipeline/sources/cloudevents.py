@@ -24,6 +24,7 @@ from pipeline.core.vocabulary import CDEVENTS_VERSION, type_of, word_of
 from pipeline.sources.cdevents import FOREIGN, Heard, Subject, UnusedEvent, content_of, unused_word
 from pipeline.sources.lines import LINE_BYTES_MAX
 from pipeline.sources.person_fields import PERSON_FIELDS, PERSON_LISTS, PersonToken, owner_of, token_of
+from pipeline.sources.teams import InvalidTeam, completed
 from pipeline.sources.times import AwareTime, micros, rfc3339
 
 PARSER_VERSION = 1
@@ -34,7 +35,7 @@ _INTEGER_CHARACTERS_MAX = 20
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 _Integer = Annotated[int, msgspec.Meta(ge=-_INT64_MAX - 1, le=_INT64_MAX)]
 #: how a struct's annotations are checked at the edge
-_EDGE_TYPES: dict[Any, Any] = {int: _Integer, int | None: _Integer | None}
+_EDGE_TYPES: dict[Any, Any] = {int: _Integer, int | None: _Integer | None, list[int]: list[_Integer]}
 _ENVELOPE = Event.__struct_fields__
 
 
@@ -140,7 +141,10 @@ def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
         values[place] = [token_of(person, person_token) for person in values[place]]
     if form.owners is not None and values[form.owners]:
         values[form.owners] = [owner_of(owner, person_token) for owner in values[form.owners]]
-    return envelope.workspace, form.struct(*_head(envelope), envelope.subject, *values)
+    try:
+        return envelope.workspace, completed(form.struct(*_head(envelope), envelope.subject, *values))
+    except InvalidTeam as error:
+        raise InvalidEvent(f"data.customData.aftermerge.{error}") from None
 
 
 def render(event: Event, workspace: str) -> bytes:

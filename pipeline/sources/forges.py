@@ -1,4 +1,4 @@
-"""What the deliveries of all forges have in common: how facts are named, and what is kept of texts."""
+"""What the deliveries of all forges have in common: how facts are named, what is kept of texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pipeline.sources.deliveries import Delivery, Reader, envelope
 
 TITLE_CHARACTERS_MAX = 1_000
 BRANCH = "refs/heads/"
-SUGGESTION = "```suggestion"
 #: the label of what a program wrote
 BOT = "bot"
 
@@ -78,12 +77,3 @@ class HeardFromForge(msgspec.Struct, frozen=True):
         """Whether one of an issue's labels makes it an incident."""
         wanted = {name.casefold() for name in self.reader.incident_labels}
         return any(label.casefold() in wanted for label in labels)
-
-
-def remarked(text: str) -> dict[str, Any]:
-    """The fields that stand for the text of a comment, which is not kept."""
-    return {
-        "characters": len(text),
-        "suggestion": SUGGESTION in text,
-        "question": text.rstrip().endswith("?"),
-    }

@@ -36,7 +36,7 @@ from pipeline.sources.history_records import (
     head,
     read_record,
 )
-from pipeline.sources.history_reviews import request_events, review_event
+from pipeline.sources.history_reviews import comment_event, request_events, review_events
 from pipeline.sources.lines import LINE_BYTES_MAX, UNREADABLE_LINES_MAX, UnreadableFile, UnreadableLine
 from pipeline.sources.times import instant, micros
 from pipeline.sources.truths import Truth
@@ -76,7 +76,6 @@ class HistoryReport(msgspec.Struct):
     relands_left_out: int = 0
     planned_left_out: int = 0
     rollbacks_left_out: int = 0
-    comments_left_out: int = 0
     reused_numbers: int = 0
     unreadable: int = 0
     repositories: int = 0
@@ -169,9 +168,9 @@ class History:
             case Request():
                 yield from request_events(record, self._person)
             case Review():
-                yield review_event(record, self._person)
+                yield from review_events(record, self._person)
             case Comment():
-                self.report.comments_left_out += 1
+                yield comment_event(record, self._person, self._survey.place(record))
 
     def _change(self, record: Change) -> e.ChangeMerged:
         key = self._survey.key(record.repo, record.number, record.sha)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import datetime
+from hashlib import blake2b
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -13,6 +15,8 @@ from pipeline.sources.lines import LINE_BYTES_MAX
 from pipeline.sources.times import AwareTime, micros
 
 PARSER_VERSION = 1
+#: of reviews and comments, which tell more than they did; the other records became nothing else
+REVIEWS_PARSER_VERSION = 2
 
 _Name = Annotated[str, msgspec.Meta(min_length=1)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -94,8 +98,26 @@ class Request(msgspec.Struct):
     files: list[str] | None = None
 
 
+class Said(msgspec.Struct, kw_only=True):
+    """What a text amounts to; the text itself is in no history."""
+
+    words: _Count | None = None
+    code: bool = False
+    suggestion: bool = False
+    question: bool = False
+    request: bool = False
+    filler: bool = False
+
+
+class InlineComment(Said, kw_only=True):
+    """A comment of a review; ``position`` = its line in the diff, ``at`` = the review's when left out."""
+
+    at: AwareTime | None = None
+    position: int | None = None
+
+
 class Review(msgspec.Struct):
-    """A review of a pull request with its inline comments."""
+    """A review of a pull request with its inline comments; ``body`` = what its own text amounts to."""
 
     repo: _Name
     number: _Count
@@ -104,15 +126,18 @@ class Review(msgspec.Struct):
     author: str = ""
     state: str = ""
     commit: str = ""
-    comments: list[Any] = []
+    comments: list[InlineComment] = []
+    body: Said | None = None
 
 
-class Comment(msgspec.Struct):
-    """A comment in the conversation of a pull request: no event tells it."""
+class Comment(Said, kw_only=True):
+    """A comment in the conversation of a pull request; an archive that numbers them gives an ``id``."""
 
     repo: _Name
     number: _Count
     at: AwareTime
+    author: str = ""
+    id: str = ""
 
 
 Record: TypeAlias = Change | Deployment | Revert | Rollback | Request | Review | Comment
@@ -122,9 +147,11 @@ Record: TypeAlias = Change | Deployment | Revert | Rollback | Request | Review |
 Head: TypeAlias = tuple[str, str, int, int, bool, int, int, bool, int]
 
 
-def head(identifier: str, source: str, time: int, sequence: int = 0) -> Head:
+def head(
+    identifier: str, source: str, time: int, sequence: int = 0, parser_version: int = PARSER_VERSION
+) -> Head:
     """The envelope of an imported event."""
-    return (identifier, source, time, time, True, 0, PARSER_VERSION, False, sequence)
+    return (identifier, source, time, time, True, 0, parser_version, False, sequence)
 
 
 class _Kind(msgspec.Struct):
@@ -159,10 +186,17 @@ def read_record(line: bytes) -> Record:
         raise InvalidEvent(f"{kind}: {error}") from None
     except RecursionError:
         raise InvalidEvent(f"{kind}: the JSON is nested too deeply") from None
-    for field in record.__struct_fields__:
-        if isinstance(value := getattr(record, field), datetime):
+    for field, value in _values(record):
+        if isinstance(value, datetime):
             micros(value, f"{kind}.{field}")
     return record
+
+
+def _values(record: Record) -> Iterator[tuple[str, Any]]:
+    for field in record.__struct_fields__:
+        yield field, getattr(record, field)
+    for number, comment in enumerate(record.comments if isinstance(record, Review) else ()):
+        yield f"comments[{number}].at", comment.at
 
 
 class Survey:
@@ -175,12 +209,15 @@ class Survey:
         self._owners: dict[tuple[str, int], tuple[int, str]] = {}
         self._namesakes: defaultdict[str, set[str]] = defaultdict(set)
         self._instant: tuple[int, int] = (0, 0)
+        self._comments = _Comments()
 
     def note(self, record: Record) -> None:
         self.repositories.add(record.repo)
         self._namesakes[record.repo.rpartition("/")[2]].add(record.repo)
         if isinstance(record, Deployment):
             self.deployed.add(record.repo)
+        elif isinstance(record, Comment):
+            self._comments.note(record)
         elif isinstance(record, Revert):
             self.reverts[record.repo, record.sha] = record
         elif isinstance(record, Change) and record.number is not None:
@@ -193,6 +230,10 @@ class Survey:
         owner = self._owners.get((repository, number)) if number is not None else None
         return f"{repository}#{number}" if owner and owner[1] == sha else f"{repository}@{sha}"
 
+    def place(self, comment: Comment) -> int:
+        """Which of its author's comments of that time on that request it is, from 1 on."""
+        return self._comments.place(comment)
+
     def service(self, repository: str) -> str:
         """The name of a repository without its owner, unless two owners have one of that name."""
         name = repository.rpartition("/")[2]
@@ -203,3 +244,38 @@ class Survey:
         last, place = self._instant
         self._instant = (time, place + 1 if time == last else 0)
         return self._instant[1]
+
+
+class _Comments:
+    """Tells the comments of one author at one time on one request from each other, where they have no id.
+
+    Their places follow from what they say, so that the order of the lines, a line that is there twice and
+    another import change none. Two that say the same are one. Numbers stand for both, to keep this small.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[int, int] = {}
+        self._several: defaultdict[int, set[int]] = defaultdict(set)
+
+    def note(self, comment: Comment) -> None:
+        if comment.id:
+            return
+        where, what = _where(comment), _what(comment)
+        if (first := self._first.setdefault(where, what)) != what:
+            self._several[where] |= {first, what}
+
+    def place(self, comment: Comment) -> int:
+        several = self._several.get(_where(comment))
+        return 1 if several is None or comment.id else sorted(several).index(_what(comment)) + 1
+
+
+def _where(comment: Comment) -> int:
+    return _digest([comment.repo, comment.number, comment.at.timestamp(), comment.author])
+
+
+def _what(comment: Comment) -> int:
+    return _digest([getattr(comment, field) for field in Said.__struct_fields__])
+
+
+def _digest(values: list[Any]) -> int:
+    return int.from_bytes(blake2b(msgspec.json.encode(values), digest_size=8).digest(), "big")

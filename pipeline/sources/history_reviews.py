@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from pipeline.core import events as e
-from pipeline.sources.history_records import Request, Review, head
-from pipeline.sources.times import micros
+from pipeline.sources.history_records import (
+    REVIEWS_PARSER_VERSION,
+    Comment,
+    Head,
+    Request,
+    Review,
+    Said,
+    head,
+)
+from pipeline.sources.times import instant, micros
 
 
 def request_events(record: Request, person: Callable[[str], str]) -> Iterator[e.Event]:
@@ -51,15 +60,57 @@ def request_events(record: Request, person: Callable[[str], str]) -> Iterator[e.
         )
 
 
-def review_event(record: Review, person: Callable[[str], str]) -> e.ReviewSubmitted:
+def review_events(record: Review, person: Callable[[str], str]) -> Iterator[e.Event]:
+    """A review and its comments in the diff, whose ids are their places in it."""
     key = f"{record.repo}#{record.number}"
-    return e.ReviewSubmitted(
-        *head(f"github {key} review {record.id}", "github", micros(record.at, "at")),
+    at, reviewer = micros(record.at, "at"), person(record.author)
+    yield e.ReviewSubmitted(
+        *_head(f"{key} review {record.id}", at),
         change=key,
         repository=record.repo,
         number=record.number,
-        reviewer=person(record.author),
+        reviewer=reviewer,
         decision=record.state,
         commit_sha=record.commit,
         comments=len(record.comments),
+        **_said(record.body),
     )
+    for place, comment in enumerate(record.comments, start=1):
+        time = at if comment.at is None else micros(comment.at, "comments.at")
+        yield e.CommentPosted(
+            *_head(f"{key} review {record.id} comment {place}", time, place),
+            change=key,
+            repository=record.repo,
+            number=record.number,
+            author=reviewer,
+            commit_sha=record.commit,
+            line=comment.position is not None,
+            **_said(comment),
+        )
+
+
+def comment_event(record: Comment, person: Callable[[str], str], place: int) -> e.CommentPosted:
+    """A comment in the conversation; ``place`` = which one of its author and time it is, from 1 on.
+
+    Most archives give such comments no name of their own. Author and time name one; a further one of the
+    same author and second has its place in its id, too.
+    """
+    key, at, author = f"{record.repo}#{record.number}", micros(record.at, "at"), person(record.author)
+    named = [record.id] if record.id else [instant(at), author, str(place) if place > 1 else ""]
+    return e.CommentPosted(
+        *_head(" ".join(filter(None, [key, "comment", *named])), at, place - 1),
+        change=key,
+        repository=record.repo,
+        number=record.number,
+        author=author,
+        **_said(record),
+    )
+
+
+def _head(what: str, time: int, sequence: int = 0) -> Head:
+    return head(f"github {what}", "github", time, sequence, REVIEWS_PARSER_VERSION)
+
+
+def _said(said: Said | None) -> dict[str, Any]:
+    """What a text amounts to, as the fields of an event; not told at all, it says nothing."""
+    return {} if said is None else {name: getattr(said, name) for name in Said.__struct_fields__}

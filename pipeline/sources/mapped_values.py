@@ -28,7 +28,7 @@ LIST_ITEMS_MAX = 10_000
 _INT64_MAX = 2**63 - 1
 
 
-Kind = Literal["text", "whole number", "number", "flag", "texts", "time", "version"]
+Kind = Literal["text", "whole number", "number", "flag", "texts", "whole numbers", "time", "version"]
 #: annotation of a struct's field -> what it takes; fields named ``..._at`` are times
 KINDS: dict[Any, Kind] = {
     str: "text",
@@ -37,6 +37,7 @@ KINDS: dict[Any, Kind] = {
     float | None: "number",
     bool: "flag",
     list[str]: "texts",
+    list[int]: "whole numbers",
 }
 #: unit of a number that tells a time -> microseconds
 UNITS = {"seconds": MICROSECONDS, "milliseconds": 1_000, "microseconds": 1}
@@ -168,10 +169,18 @@ def _time_value(told: object, where: str) -> Value | None:
 
 
 def _texts(found: Any) -> list[str]:
-    parts = found if isinstance(found, list) else [found]
+    return [text_of(part) for part in _items(found)]
+
+
+def _whole_numbers(found: Any) -> list[int]:
+    return [_whole(part) for part in _items(found)]
+
+
+def _items(found: Any) -> list[Any]:
+    parts: list[Any] = found if isinstance(found, list) else [found]
     if len(parts) > LIST_ITEMS_MAX:
         raise InvalidEvent(f"{len(parts)} items, at most {LIST_ITEMS_MAX} are read")
-    return [text_of(part) for part in parts]
+    return parts
 
 
 def _flag(found: Any) -> bool:
@@ -230,6 +239,7 @@ _FITS: dict[Kind, Callable[[Any], Any]] = {
     "text": text_of,
     "texts": _texts,
     "whole number": _whole,
+    "whole numbers": _whole_numbers,
     "version": _whole,
     "number": _rounded,
     "flag": _flag,

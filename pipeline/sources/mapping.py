@@ -20,6 +20,7 @@ from pipeline.sources.deliveries import Delivery, Reader, Reading, decoded, enve
 from pipeline.sources.expressions import Context, MappingError, Value, expression, near
 from pipeline.sources.mapped_values import KINDS, Kind, value
 from pipeline.sources.person_fields import PERSON_FIELDS, PERSON_LISTS, PersonToken, owner_of, token_of
+from pipeline.sources.teams import InvalidTeam, completed
 
 PARSER_VERSION = 1
 MAPPING_BYTES_MAX = 256 * 1024
@@ -247,7 +248,10 @@ def _event(
         source_version=version or 0,
     )
     made: Callable[..., Event] = rule.struct
-    return made(**head, **fields)
+    try:
+        return completed(made(**head, **fields))
+    except InvalidTeam as error:
+        raise InvalidEvent(f"fields.{error}") from None
 
 
 def _found(how: Value, context: Context, where: str) -> Any:

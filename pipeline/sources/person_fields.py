@@ -9,7 +9,7 @@ PersonToken = Callable[[str], str]
 
 #: fields that name one person; and lists of persons. Owners (of code) may be persons or teams
 PERSON_FIELDS = frozenset({"author", "merged_by", "reviewer", "actor", "by"})
-PERSON_LISTS = frozenset({"responders"})
+PERSON_LISTS = frozenset({"responders", "members"})
 
 _TOKEN = re.compile(r"p:[0-9a-f]{16}")
 

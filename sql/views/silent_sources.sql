@@ -6,14 +6,14 @@
 --   silent_hours          hours from its newest event to the newest event of the whole workspace
 --   silence               silent_hours / usual_gap_hours: above about 10 it has probably stopped; null: no pace known
 --   incidents             number of incidents at whose onset the source was silent
--- Left out: sources that never told anything; the clock of this machine (a workspace that stopped as a
--- whole looks lively here).
+-- Left out: sources that never told anything; declarations, which are told when somebody edits them; the
+-- clock of this machine (a workspace that stopped as a whole looks lively here).
 WITH
     told AS
     (
         SELECT workspace, source, min(time) AS first_at, max(time) AS last_at, uniqExact(cityHash64(id)) AS events
         FROM events
-        WHERE record != 'clock_ticked'
+        WHERE record NOT IN ('clock_ticked', 'service_declared', 'team_declared')
         GROUP BY workspace, source
     ),
     missed AS

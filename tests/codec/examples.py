@@ -38,6 +38,7 @@ def _values(field: msgspec.structs.FieldInfo) -> st.SearchStrategy[Any]:
         int | None: st.none() | numbers,
         float | None: st.none() | st.floats(allow_nan=False),
         list[str]: st.lists(TEXTS, max_size=4),
+        list[int]: st.lists(INTEGERS, max_size=4),
     }
     return by_type[field.type]
 
@@ -64,6 +65,8 @@ def filled(record: str) -> Event:
             values[field.name] = f"{field.name} № {number}"
         elif field.type == list[str]:
             values[field.name] = [f"{field.name} {item}" for item in range(number % 3 + 1)]
+        elif field.type == list[int]:
+            values[field.name] = [number * 1_000 + item for item in range(number % 3 + 1)]
         elif field.type == float | None:
             values[field.name] = number / 8
         else:

@@ -33,6 +33,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     float: FLOATS,
     float | None: st.none() | FLOATS,
     list[str]: st.lists(TEXTS, max_size=4),
+    list[int]: st.lists(INTEGERS, max_size=4),
     dict[str, float]: st.dictionaries(TEXTS, FLOATS, max_size=4),
     dict[str, int]: st.dictionaries(TEXTS, INTEGERS, max_size=4),
 }
@@ -64,6 +65,7 @@ def filled(table: str) -> Fact:
             float: number / 8,
             float | None: number / 8,
             list[str]: [f"{name} {item}" for item in range(number % 3 + 1)],
+            list[int]: [number + item for item in range(number % 3 + 1)],
             dict[str, float]: {"lag": -number / 8, "same service": 2.25},
             dict[str, int]: {"too old": number, "other environment": 1},
         }

@@ -39,6 +39,7 @@ def avro_of(field: msgspec.structs.FieldInfo) -> tuple[Any, Any]:
         float: ("double", 0.0),
         float | None: (["null", "double"], None),
         list[str]: ({"type": "array", "items": "string"}, []),
+        list[int]: ({"type": "array", "items": "long"}, []),
         dict[str, float]: ({"type": "map", "values": "double"}, {}),
         dict[str, int]: ({"type": "map", "values": "long"}, {}),
     }

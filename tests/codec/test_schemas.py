@@ -30,6 +30,7 @@ def avro_of(field: msgspec.structs.FieldInfo) -> Any:
         int | None: ["null", number],
         float | None: ["null", "double"],
         list[str]: {"type": "array", "items": "string"},
+        list[int]: {"type": "array", "items": "long"},
     }
     return by_type[field.type]
 

@@ -6,9 +6,10 @@ import msgspec
 
 from pipeline.core import events as e
 from pipeline.explain import as_document
+from pipeline.explain.then import received_by
 from tests.explain import scenes
 from tests.explain.conftest import Told
-from tests.worlds import at, deployed, incident, judged, merged, sha
+from tests.worlds import at, declared, deployed, incident, judged, merged, sha, team
 
 
 def test_a_rollback_that_was_still_to_come_is_not_known(told: Told) -> None:
@@ -76,6 +77,12 @@ def _plain(told: Told, name: str, hours: float | None) -> dict[str, object]:
     document = as_document(told.explain(name, hours))
     del document["as_of"]
     return document
+
+
+def test_what_was_declared_or_judged_long_ago_still_holds() -> None:
+    old = [declared("api"), team("money"), judged("i1", 0, cause="none")]
+    told = [*old, merged("api#1", 0), team("later", 1_000)]
+    assert list(received_by(told, at(999), since=at(900))) == old
 
 
 def test_two_histories_imported_one_after_the_other_are_one(told: Told) -> None:

@@ -11,8 +11,8 @@ import msgspec
 from pipeline.core import events as e
 from pipeline.log.protocol import NewRecord
 from pipeline.sources.deliveries import Delivery
-from tests.strategies import BEGINNING, DAY, HOUR, PLACES, STEP
-from tests.strategies.worlds import ACTIONS, World, declaration
+from tests.strategies import BEGINNING, DAY, HOUR, PLACES, STEP, World
+from tests.strategies.worlds import ACTIONS, declaration
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn

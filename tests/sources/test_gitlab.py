@@ -197,6 +197,20 @@ def test_an_edited_note_is_one_comment_in_its_newest_form() -> None:
     assert (second.characters, second.question) == (3, False)
 
 
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ({"position": {"new_path": "a", "new_line": 4}}, True),
+        ({"position": {"old_path": "a", "old_line": 0}}, True),
+        ({"position": {"new_path": "a", "position_type": "image", "x": 3}}, False),
+        ({"position": "{}", "line_code": "0f_1_2"}, True),
+        ({"position": None, "line_code": ""}, False),
+    ],
+)
+def test_a_note_is_at_a_line_or_not(place: dict[str, Any], line: bool) -> None:
+    assert only(edited("note", **place), e.CommentPosted).line is line
+
+
 def test_an_incident_is_closed_reopened_and_disowned() -> None:
     key = "gitlab acme/payments/api issue 23"
     told = Told(read("issue_open"), read("issue_update"))

@@ -311,16 +311,18 @@ def test_a_review_history() -> None:
         ]
     )
     assert not history.unreadable
-    assert history.report.comments_left_out == 1
+    assert history.report.records == {"request": 3, "comment": 1, "review": 1}
     assert [event.id for event in events] == [
         "github wg/draft#1 opened",
         "github wg/draft#1 merged",
         "github wg/draft#2 opened",
         "github wg/draft#2 abandoned",
         "github wg/draft#3 opened",
+        "github wg/draft#1 comment 2020-01-01T12:00:00Z",
         "github wg/draft#1 review R1",
+        "github wg/draft#1 review R1 comment 1",
     ]
-    landed, review = events[1], events[-1]
+    landed, review = events[1], events[-2]
     assert isinstance(landed, e.ChangeMerged)
     assert (landed.paths, landed.files, landed.merged_by) == (["b", "c"], 2, "p:b2")
     assert isinstance(review, e.ReviewSubmitted)

@@ -105,12 +105,31 @@ def test_persons_become_tokens() -> None:
         token("ada"),
         token("bob"),
     ]
+    assert field("members", "body.who", {"who": ["ada", "@bob"]}, "team_declared") == [
+        token("ada"),
+        token("bob"),
+    ]
     owners = ["@acme/core", "@ada", "a@b.example"]
     assert field("owners", "body.who", {"who": owners}, "change_merged") == [
         "@acme/core",
         token("ada"),
         token("a@b.example"),
     ]
+
+
+def test_a_team_is_completed_or_refused() -> None:
+    assert field("days", "body.days", {"days": ["5", 1]}, "team_declared") == [1, 5]
+    assert field("offsets_seconds", "body.none", {}, "team_declared") == []
+    changed: dict[str, Any] = {
+        "event": "team_declared",
+        "fields": {"team": "body.key", "zone": {"constant": "Asia/Tokyo"}},
+    }
+    (event,) = made(BODY, **changed).events
+    assert isinstance(event, e.TeamDeclared)
+    assert event.offsets_seconds == [32_400]
+    for wrong in (8, "mon", 1.5, True):
+        with pytest.raises(e.InvalidEvent, match=r"^desk.yaml: rule 1: fields\.days: "):
+            field("days", "body.days", {"days": [wrong]}, "team_declared")
 
 
 @pytest.mark.parametrize(

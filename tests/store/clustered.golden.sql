@@ -85,16 +85,30 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{rep
 CREATE TABLE IF NOT EXISTS events_measurement_reported ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
 ALTER TABLE changes ON CLUSTER `replicas`
+CREATE TABLE IF NOT EXISTS events_team_declared ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS reviews ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+ALTER TABLE events_comment_posted ON CLUSTER `replicas`
+ALTER TABLE events_review_submitted ON CLUSTER `replicas`
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW drift_time ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW event_counts ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW failed_deployments ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incident_candidates ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW incidents_by_cause ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW open_reviews ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW recent_deployments ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW review_backlog ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW review_quality ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW review_response ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW rollbacks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW services_overview ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW time_to_merge ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW unlinked ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW which_change_broke_it ON CLUSTER `replicas` AS

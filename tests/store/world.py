@@ -15,17 +15,23 @@ from pipeline.core.facts import (
     ChangeAttributionFact,
     ChangeFact,
     DeploymentFact,
+    DriftFact,
     Fact,
     IncidentFact,
+    ReviewFact,
     ServiceFact,
 )
 from pipeline.store import Store
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 
 
+def facts() -> list[Fact]:
+    return [*changes(), *deployments(), *incidents(), *others(), *reviews()]
+
+
 def fill(store: Store) -> None:
     """Write the world, each row in an old version and in the one that holds."""
-    for fact in (*changes(), *deployments(), *incidents(), *others()):
+    for fact in facts():
         store.insert_facts(fact.table, WORKSPACE, 2, [fact])
     # an older version that must not count, and a row that no longer holds
     store.insert_facts("deployments", WORKSPACE, 1, [deployment("d2", MONDAY, service="nobody", changes=77)])
@@ -36,7 +42,7 @@ def fill(store: Store) -> None:
 
 def fill_superseded(store: Store) -> None:
     """Write what the world replaces: each of its rows with other contents, and rows that were deleted."""
-    for fact in (*changes(), *deployments(), *incidents(), *others()):
+    for fact in facts():
         old = {name: _otherwise(name, value) for name, value in msgspec.structs.asdict(fact).items()}
         old |= {key: getattr(fact, key) for key in fact.keys}
         gone = old | {fact.keys[0]: f"gone {getattr(fact, fact.keys[0])}"}
@@ -106,19 +112,22 @@ def incidents() -> list[Fact]:
     rows: list[Fact] = [
         row(
             IncidentFact, incident="i1", service="api", environment="production", severity="SEV1",
-            title="Down", opened_at=opened, resolved_at=opened + HOUR, verdict="likely", cause="d2",
+            title="Down", opened_at=opened, onset_at=opened, none_probability=0.07, unseen_probability=0.03,
+            resolved_at=opened + HOUR, verdict="likely", cause="d2",
             cause_kind="deployment", probability=0.8, change_probability=0.9, state="final",
             basis="defaults", model="intensity", candidates=4, rollback_target="v1",
             silent_sources=["ci/acme"],
         ),
         row(
-            IncidentFact, incident="i2", service="api", opened_at=opened + HOUR, verdict="none", cause="none",
+            IncidentFact, incident="i2", service="api", opened_at=opened + HOUR, onset_at=opened,
+            none_probability=0.6, unseen_probability=0.2, verdict="none", cause="none",
             cause_kind="none", probability=0.6, change_probability=0.2, state="final", model="intensity",
             basis="12 labels", candidates=2,
         ),
         row(
-            IncidentFact, incident="i3", opened_at=MONDAY + 3 * HOUR, verdict="undecided", cause="d1",
-            cause_kind="deployment", probability=0.3, change_probability=0.5, state="provisional",
+            IncidentFact, incident="i3", opened_at=MONDAY + 3 * HOUR, onset_at=MONDAY + 8 * DAY,
+            none_probability=0.5, verdict="undecided", cause="d1", cause_kind="deployment", probability=0.3,
+            change_probability=0.5, state="provisional",
             model="intensity", basis="defaults",
         ),
     ]  # fmt: skip
@@ -159,14 +168,77 @@ def others() -> list[Fact]:
         row(ServiceFact, service="web"),
         row(ArtifactFact, artifact="api:v1", tag="v1", packaged_at=MONDAY, deployed=True),
         row(ArtifactFact, artifact="api:v3", tag="v3", packaged_at=MONDAY),
+        *drifts(),
     ]
+
+
+def drifts() -> list[Fact]:
+    """One that a deployment explains, one that is corrected after ten hours, one that lasts."""
+    return [
+        row(
+            DriftFact, resource="app/api", detected_at=MONDAY + DAY - 10 * HOUR // 60, service="api",
+            environment="production", corrected_at=MONDAY + DAY,
+        ),
+        row(
+            DriftFact, resource="app/api", detected_at=MONDAY + 2 * DAY, service="api",
+            environment="production", corrected_at=MONDAY + 2 * DAY + 10 * HOUR,
+        ),
+        row(DriftFact, resource="bucket", detected_at=MONDAY + 10 * DAY, environment="production"),
+    ]  # fmt: skip
+
+
+def reviewed(change: str, opened_at: int, **told: object) -> ReviewFact:
+    known = {
+        "repository": change.partition("#")[0], "ready_at": opened_at, "state": "open", "service": "api",
+        "team": "core", "size": "small", "response_target_seconds": 4 * 3600,
+    }  # fmt: skip
+    return row(ReviewFact, change=change, opened_at=opened_at, **known | told)
+
+
+def waiting(change: str, opened_at: int, **told: object) -> ReviewFact:
+    """One that its reviewers have left alone; working hours are from 9 to 17."""
+    midnight = opened_at // DAY * DAY
+    days = range(midnight, midnight + 3 * DAY, DAY)
+    return reviewed(
+        change, opened_at, turn="reviewers", turn_since_at=opened_at, unanswered_since_at=opened_at,
+        working_from=[max(opened_at, day + 9 * HOUR) for day in days if opened_at < day + 17 * HOUR],
+        working_until=[day + 17 * HOUR for day in days if opened_at < day + 17 * HOUR], **told,
+    )  # fmt: skip
+
+
+def reviews() -> list[Fact]:
+    """Two that were merged, one of them unseen; four that are open at the end of the eleventh day."""
+    return [
+        reviewed(
+            "acme/api#1", MONDAY - 20 * HOUR, ready_at=MONDAY - 12 * HOUR, merged_at=MONDAY, closed_at=MONDAY,
+            state="merged", first_response_at=MONDAY - 10 * HOUR, response_seconds=2 * 3600,
+            response_working_seconds=3600, waiting_seconds=3 * 3600, waiting_working_seconds=2 * 3600,
+            author_seconds=8 * 3600, merging_seconds=9 * 3600, rounds=1, comments=3, substantive_comments=2,
+            approval_seconds=600,
+        ),
+        reviewed(
+            "acme/library#1", MONDAY - 4 * HOUR, merged_at=MONDAY, closed_at=MONDAY, state="merged",
+            waiting_seconds=4 * 3600, rounds=1, service="library", team="", size="huge", lines=5_000,
+            approval_seconds=60, rubber_stamp=True,
+        ),
+        waiting(
+            "acme/api#5", MONDAY + 10 * DAY + 10 * HOUR, review_due_at=MONDAY + 10 * DAY + 14 * HOUR,
+            waited_on=["p:7", "core"],
+        ),
+        waiting("acme/api#8", MONDAY + 10 * DAY + 16 * HOUR, review_due_at=MONDAY + 11 * DAY + 12 * HOUR),
+        waiting("acme/api#7", MONDAY + 8 * DAY, review_due_at=MONDAY + 8 * DAY + 13 * HOUR, bot=True),
+        reviewed(
+            "acme/api#6", MONDAY + 9 * DAY, turn="author", turn_since_at=MONDAY + 9 * DAY + HOUR,
+            first_response_at=MONDAY + 9 * DAY + HOUR, response_seconds=3600, response_working_seconds=20_000,
+        ),
+    ]  # fmt: skip
 
 
 def events(store: Store) -> None:
     """Twelve merges told by git, one of them twice; three builds by a CI that then falls silent."""
     told = [
-        event("change_merged", id=f"m{i}", source="git/acme", time=MONDAY + i * DAY, imported=True)
-        for i in range(12)
+        event("change_merged", id=f"m{i}", source="git/acme", time=at, received_at=at, imported=True)
+        for i, at in enumerate(range(MONDAY, MONDAY + 12 * DAY, DAY))
     ]
     corrected = event("change_merged", id="m0", source="git/acme", time=MONDAY, title="Corrected")
     live = event("change_merged", id="m1", source="git/acme", time=MONDAY + DAY)

@@ -17,7 +17,8 @@ from tests.strategies.names import (
     references,
     times,
 )
-from tests.strategies.worlds import PLACES, SPAN, World, histories
+from tests.strategies.telling import PLACES, World
+from tests.strategies.worlds import SPAN, histories
 
 __all__ = [
     "BEGINNING",

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from pipeline.core import events as e
 from tests.strategies.live import LIVE
 from tests.strategies.names import (
+    BEGINNING,
     BRANCHES,
+    DAY,
     INCIDENTS,
     INT64_MAX,
     NAMES,
@@ -29,6 +31,7 @@ from tests.strategies.names import (
     SIZES,
     SOURCES,
     TAGS,
+    TEAMS,
     TIME_MAX,
     TIME_MIN,
     TITLES,
@@ -96,6 +99,12 @@ EVENTS: dict[str, st.SearchStrategy[Any]] = {
         comments=maybe(st.integers(0, 5)),
         bot=st.booleans(),
         characters=maybe(SIZES),
+        words=maybe(SIZES),
+        code=st.booleans(),
+        suggestion=st.booleans(),
+        question=st.booleans(),
+        request=st.booleans(),
+        filler=st.booleans(),
     ),
     "check_finished": event_of(
         e.CheckFinished,
@@ -249,6 +258,24 @@ EVENTS: dict[str, st.SearchStrategy[Any]] = {
         },
         ("catalogue",),
     ),
+    "team_declared": event_of(
+        e.TeamDeclared,
+        "declared {time}",
+        {
+            "team": of(TEAMS),
+            "members": some(PERSONS),
+            "aliases": some((*TEAMS, "acme/money")),
+            "zone": of(("", "Europe/Berlin")),
+            "days": some((1, 5, 6)).map(sorted),
+            "opens_minute": maybe(of((0, 8 * 60))),
+            "closes_minute": maybe(of((18 * 60, 24 * 60))),
+            "holidays": some((19_723, 19_724)).map(sorted),  # the first days of the grid
+            "offsets_from": st.just([BEGINNING + 7 * DAY]),
+            "offsets_seconds": of(([3_600, 7_200], [-12_600, -9_000])),
+            "response_minutes": maybe(of((60, 240))),
+        },
+        ("catalogue",),
+    ),
     **LIVE,
     "clock_ticked": event_of(e.ClockTicked, "{time}", {"clock": st.just("clock")}, ("clock",)),
 }
@@ -259,6 +286,20 @@ def events(*records: str) -> st.SearchStrategy[Any]:
     return st.one_of([EVENTS[record] for record in records or EVENTS])
 
 
+#: what of a team the edge leaves as it is: days and dates in order, and offsets, which no zone has to give
+_TEAM: dict[str, st.SearchStrategy[Any]] = {
+    "days": some(range(1, 8), 7).map(sorted),
+    "opens_minute": maybe(st.integers(0, 9 * 60)),
+    "closes_minute": maybe(st.integers(17 * 60, 24 * 60)),
+    "holidays": st.lists(st.integers(7_305, 107_000), max_size=3, unique=True).map(sorted),
+    "offsets_from": st.tuples(st.integers(TIME_MIN, BEGINNING), st.integers(BEGINNING + 1, TIME_MAX)).map(
+        list
+    ),
+    "offsets_seconds": st.lists(st.integers(-86_399, 86_399), min_size=3, max_size=3),
+    "response_minutes": maybe(st.integers(1, 527_040)),
+}
+
+
 def _wild(kind: Any, name: str) -> st.SearchStrategy[Any]:
     """Any value that a field's type and the edge allow."""
     if name.endswith("_at") or name == "time":
@@ -266,10 +307,12 @@ def _wild(kind: Any, name: str) -> st.SearchStrategy[Any]:
         return instants if kind is int else maybe(instants)
     if name in {"author", "merged_by", "reviewer", "actor", "by"}:
         return maybe(of(PERSONS), "")
-    if name == "responders":
+    if name in {"responders", "members"}:
         return st.lists(of(PERSONS), max_size=3)
     if name == "owners":
         return st.lists(of(("@acme/money", "docs-people", *PERSONS)), max_size=3)
+    if name in _TEAM:
+        return _TEAM[name]
     return {
         str: _TEXTS,
         bool: st.booleans(),

@@ -45,6 +45,11 @@ LIVE: dict[str, st.SearchStrategy[Any]] = {
         characters=maybe(SIZES),
         suggestion=st.booleans(),
         question=st.booleans(),
+        line=st.booleans(),
+        words=maybe(SIZES),
+        code=st.booleans(),
+        request=st.booleans(),
+        filler=st.booleans(),
     ),
     "queue_changed": change_of(
         e.QueueChanged,

@@ -7,78 +7,19 @@ imported, and sorted by own time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from hypothesis import strategies as st
 
 from pipeline.core import events as e
-from tests.strategies.names import (
-    BEGINNING,
-    DAY,
-    ENVIRONMENTS,
-    HOUR,
-    PERSONS,
-    STEP,
-    envelope,
-)
+from tests.strategies.names import DAY, ENVIRONMENTS, HOUR, PERSONS, STEP, TEAMS
+from tests.strategies.reviewing import attempts, discussion, team
+from tests.strategies.telling import PLACES, Place, World
 
 ACTIONS_MAX = 14
 #: the most that one history spans
 SPAN = 21 * DAY
-
-
-class Place(NamedTuple):
-    """A service, its repository, and its directory there (``""`` = the whole repository)."""
-
-    service: str
-    repository: str
-    path: str
-
-
-#: two services share a monorepo, one has a repository of its own
-PLACES = (
-    Place("web", "acme/shop", "web"),
-    Place("billing", "acme/shop", "billing"),
-    Place("api", "acme/api", ""),
-)
-
-
-class World:
-    """One history being told: what exists so far, and the events that told it."""
-
-    def __init__(self, draw: st.DrawFn) -> None:
-        self.draw = draw
-        self.now = BEGINNING
-        self.events: list[e.Event] = []
-        self.merged: dict[str, list[str]] = {}
-        self.numbers: dict[str, int] = {}
-        self.shas = 0
-        self.changes: list[str] = []
-        self.tags: dict[str, list[tuple[str, str]]] = {}
-        self.deployments: list[str] = []
-        self.incidents: list[str] = []
-
-    def one_of(self, values: Sequence[Any]) -> Any:
-        return self.draw(st.sampled_from(values))
-
-    def chance(self) -> bool:
-        return self.draw(st.booleans())
-
-    def wait(self, steps_max: int) -> None:
-        """Let some steps of time go by; none at all is likely, so that events fall together."""
-        self.now += self.draw(st.integers(0, steps_max)) * STEP
-
-    def later(self, steps_max: int) -> int:
-        return self.now + self.draw(st.integers(0, steps_max)) * STEP
-
-    def tell(self, struct: type[e.Event], source: str, transition: str, time: int, **fields: Any) -> None:
-        identifier = f"{source} {fields[struct.key_field]} {transition}"
-        self.events.append(struct(**envelope(identifier, source, time), **fields))
-
-    def sha(self) -> str:
-        self.shas += 1
-        return f"{self.shas:040x}"
 
 
 def change(world: World) -> None:
@@ -91,10 +32,14 @@ def change(world: World) -> None:
         number = world.numbers[repository] = world.numbers.get(repository, 0) + 1
         fields |= {"change": f"{repository}#{number}", "number": number}
         request = {"branch": "main", "title": "A change", "author": author, "head_sha": f"f{sha[1:]}"}
-        world.tell(e.ChangeOpened, "github", "opened", opened_at, **fields, **request)
+        draft = world.one_of((False, False, True))
+        world.tell(e.ChangeOpened, "github", "opened", opened_at, **fields, **request, draft=draft)
         if world.chance():
             world.wait(6)
+            request["head_sha"] = world.one_of((request["head_sha"], f"e{sha[1:]}"))
             world.tell(e.ChangeUpdated, "github", f"updated {world.now}", world.now, **fields, **request)
+        if world.chance():
+            attempts(world, repository, request["head_sha"])
         if world.chance():
             reviewer, decision = world.one_of(PERSONS), world.one_of(("approved", "changes_requested"))
             world.tell(
@@ -139,17 +84,6 @@ def change(world: World) -> None:
         world.merged.setdefault(repository, []).append(sha)
         if world.chance():
             build(world, place, sha)
-
-
-def discussion(world: World, request: dict[str, Any], head_sha: str) -> None:
-    """What is said around a request: who was asked, what was remarked, where it stood in the queue."""
-    reviewer, asked, said, queued = world.one_of(PERSONS), world.now, world.later(6), world.later(40)
-    state = world.one_of(("entered", "removed"))
-    world.tell(e.ReviewRequested, "github", f"asks {reviewer}", asked, **request, reviewer=reviewer)
-    world.tell(
-        e.CommentPosted, "github", f"comment {said}", said, **request, author=reviewer, commit_sha=head_sha
-    )
-    world.tell(e.QueueChanged, "github", f"queue {state}", queued, **request, branch="main", state=state)
 
 
 def build(world: World, place: Place, sha: str) -> None:
@@ -323,7 +257,7 @@ def declaration(world: World) -> None:
         f"declared {world.now}",
         world.now,
         service=place.service,
-        team="shop",
+        team=world.one_of(("", *TEAMS)),
         repositories=[place.repository] if world.chance() else [],
         paths=[place.path] if place.path and world.chance() else [],
         depends_on=world.draw(
@@ -361,6 +295,7 @@ ACTIONS: tuple[Callable[[World], None], ...] = (
     burn,
     verdict,
     declaration,
+    team,
     *[incident] * 2,
     *[deployment] * 3,
     *[change] * 4,

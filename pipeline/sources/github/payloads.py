@@ -122,6 +122,7 @@ class Comment(Struct, frozen=True, kw_only=True):
     path: str | None = None
     commit_id: Sha | None = None
     in_reply_to_id: Number | None = None
+    subject_type: Short | None = None
 
 
 class ReviewCommentPosted(Posted, frozen=True, kw_only=True):

@@ -1,12 +1,15 @@
-"""Reviews and comments on pull requests: that they were given, how long they are, never their text."""
+"""Reviews and comments on pull requests: that they were given, what they amount to, never their text."""
 
 from __future__ import annotations
 
 from pipeline.core import events as e
-from pipeline.sources.forges import remarked
 from pipeline.sources.github.heard import Heard, is_bot
 from pipeline.sources.github.payloads import Comment, IssueCommentPosted, ReviewCommentPosted, ReviewPosted
+from pipeline.sources.remarks import features
 from pipeline.sources.times import micros
+
+#: what a comment in the diff is about that is at none of its lines
+WHOLE_FILE = "file"
 
 
 def read_review(posted: ReviewPosted, heard: Heard) -> list[e.Event]:
@@ -28,15 +31,16 @@ def read_review(posted: ReviewPosted, heard: Heard) -> list[e.Event]:
             decision=decision,
             commit_sha=review.commit_id or "",
             bot=is_bot(review.user),
-            characters=len(review.body or ""),
+            **features(review.body or "")._asdict(),
         )
     ]
 
 
 def read_review_comment(posted: ReviewCommentPosted, heard: Heard) -> list[e.Event]:
-    """A comment on a line of a change."""
-    number = posted.pull_request.number
-    return [_comment(posted.comment, heard, number, "review comment", posted.action)]
+    """A comment on a line of a change, or on one of its files."""
+    comment, number = posted.comment, posted.pull_request.number
+    line = comment.subject_type != WHOLE_FILE
+    return [_comment(comment, heard, number, "review comment", posted.action, line=line)]
 
 
 def read_issue_comment(posted: IssueCommentPosted, heard: Heard) -> list[e.Event]:
@@ -46,7 +50,9 @@ def read_issue_comment(posted: IssueCommentPosted, heard: Heard) -> list[e.Event
     return [_comment(posted.comment, heard, posted.issue.number, "comment", posted.action)]
 
 
-def _comment(comment: Comment, heard: Heard, number: int, what: str, action: str) -> e.Event:
+def _comment(
+    comment: Comment, heard: Heard, number: int, what: str, action: str, *, line: bool = False
+) -> e.Event:
     deleted = action == "deleted"
     # a deletion leaves the time of the last edit as it was, and comes after it
     version = micros(comment.updated_at, "comment.updated_at") + deleted
@@ -63,5 +69,6 @@ def _comment(comment: Comment, heard: Heard, number: int, what: str, action: str
         path=comment.path or "",
         commit_sha=comment.commit_id or "",
         in_reply=comment.in_reply_to_id is not None,
-        **remarked(comment.body or ""),
+        line=line,
+        **features(comment.body or "")._asdict(),
     )

@@ -114,6 +114,8 @@ class RequestPosted(Struct, frozen=True, kw_only=True):
 class Position(Struct, frozen=True):
     new_path: Short | None = None
     head_sha: Sha | None = None
+    old_line: Number | None = None
+    new_line: Number | None = None
 
 
 class NoteAttributes(Struct, frozen=True, kw_only=True):
@@ -124,6 +126,7 @@ class NoteAttributes(Struct, frozen=True, kw_only=True):
     noteable_type: Short | None = None
     system: bool | None = None
     commit_id: Sha | None = None
+    line_code: Short | None = None
     position: Position | str | None = None
     st_diff: Position | None = None
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.core import events as e
-from pipeline.sources.forges import remarked
 from pipeline.sources.gitlab.heard import Heard, is_bot, moment, titles
 from pipeline.sources.gitlab.payloads import (
     PERSONS_MAX,
+    NoteAttributes,
     NotePosted,
     Position,
     RequestPosted,
     User,
     Users,
 )
+from pipeline.sources.remarks import features
 from pipeline.sources.times import instant
 
 #: one person's click is one hook: the second word of each pair says that this settled the whole
@@ -188,6 +189,14 @@ def _reviewers(posted: RequestPosted, heard: Heard, at: int) -> list[e.Event]:
     ]
 
 
+def _is_at_a_line(note: NoteAttributes) -> bool:
+    """Comments on a file or a picture have a position, too, and older ones at a line have only its code."""
+    place = note.position
+    if isinstance(place, Position) and (place.new_line is not None or place.old_line is not None):
+        return True
+    return bool(note.line_code)
+
+
 def read_note(posted: NotePosted, heard: Heard) -> list[e.Event]:
     """A comment on a merge request; on anything else, and by GitLab itself, it gives nothing."""
     note, request = posted.object_attributes, posted.merge_request
@@ -204,6 +213,7 @@ def read_note(posted: NotePosted, heard: Heard) -> list[e.Event]:
             bot=is_bot(posted.user),
             path=(place.new_path if place is not None else "") or "",
             commit_sha=note.commit_id or (place.head_sha if place is not None else "") or "",
-            **remarked(note.note or ""),
+            line=_is_at_a_line(note),
+            **features(note.note or "")._asdict(),
         )
     ]

@@ -1,0 +1,257 @@
+"""The rows of reviews: how each request was reviewed, by the clock and in working hours.
+
+Everything in a row follows from events, so a row never changes because time passes: of a turn that lasts
+it tells the beginning, when a response falls due, and the next working windows of whoever is waited on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.core.building import Building
+from pipeline.core.catalogue import Catalogue
+from pipeline.core.changes import ChangeSummary
+from pipeline.core.checks import redness_of
+from pipeline.core.entities import Entity
+from pipeline.core.events import MICROSECONDS, TeamDeclared
+from pipeline.core.facts import ReviewFact
+from pipeline.core.measures.substance import is_rubber_stamp, remarks_of, substantive
+from pipeline.core.measures.turns import AUTHOR, MERGE, REVIEWERS, Course, Redness, Turn, course_of
+from pipeline.core.measures.working_time import WorkingTime, working_time
+from pipeline.core.parameters import Reviewing as Limits
+from pipeline.core.rows import Rows
+from pipeline.core.teams import Teams, response_target
+
+#: whose hours count where no team is known
+NO_TEAM = "default"
+
+
+class Reviewing:
+    """Which requests have to be looked at again, and their rows."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        families: Mapping[str, Mapping[str, Entity]],
+        catalogue: Catalogue,
+        teams: Teams,
+        building: Building,
+    ) -> None:
+        self._limits = limits
+        self._changes = families["change"]
+        self._commits = families["commit"]
+        self._catalogue = catalogue
+        self._teams = teams
+        self._building = building
+        self._stale: dict[str, None] = {}
+        self._gone: dict[str, None] = {}
+
+    # -- what has to be looked at again ---------------------------------------------------------
+
+    def change_corrected(self, key: str, old: object, new: object) -> None:
+        """A change's summary became another one."""
+        if _is_request(new):
+            self._stale[key] = None
+            self._gone.pop(key, None)
+        elif _is_request(old):
+            self._gone[key] = None
+            self._stale.pop(key, None)
+
+    def commit_corrected(self, key: str) -> None:
+        """The checks of a commit became others."""
+        repository, _, sha = key.rpartition("@")
+        for change in self._building.index.by_sha.get(sha, ()):
+            summary = self._building.summary_of(change)
+            if summary is not None and summary.repository == repository and _is_request(summary):
+                self._stale[change] = None
+
+    def everything_corrected(self) -> None:
+        """Teams or services were declared anew: any row may name another one, or count other hours."""
+        for key, entity in self._changes.items():
+            if _is_request(entity.summary):
+                self._stale[key] = None
+
+    def settle(self) -> None:
+        """All rows that were marked are written."""
+        self._stale.clear()
+        self._gone.clear()
+
+    # -- rows -----------------------------------------------------------------------------------
+
+    def write(self, rows: Rows) -> None:
+        """The rows of requests that are not as they were written."""
+        for key in self._gone:
+            rows.delete(ReviewFact.table, (key,))
+        for key in self._stale:
+            entity = self._changes[key]
+            summary: ChangeSummary = entity.summary  # type: ignore[assignment]
+            rows.write(self._fact(key, summary, entity))
+            entity.pack()
+        self.settle()
+
+    def _fact(self, key: str, summary: ChangeSummary, entity: Entity) -> ReviewFact:
+        assert summary.opened_at is not None
+        service = self._catalogue.service_of("", summary.repository)
+        declared = self._catalogue.declared.get(service)
+        owner = declared.team if declared is not None else ""
+
+        def redness(sha: str) -> list[Redness]:
+            commit = self._commits.get(f"{summary.repository}@{sha}")
+            return redness_of(commit) if commit is not None else []
+
+        # it may have been merged before it was opened, by clocks that disagree
+        closed_at = None if summary.closed_at is None else max(summary.closed_at, summary.opened_at)
+        events = entity.events()
+        course = course_of(events, summary.author, summary.opened_at, closed_at, redness, self._teams.belongs)
+        sums = _Sums(self._teams, owner, self._limits.response_target)
+        for turn in course.turns:
+            sums.add(turn, course.first_response_at)
+        limits = self._limits.remarks
+        until = closed_at if closed_at is not None else entity.newest_at + 1
+        remarks = [said for said in remarks_of(events, summary.author) if said.time < until]
+        substance = substantive(remarks, course.pushes, limits)
+        approved_after = course.approved_after
+        lines = None if summary.additions is None else summary.additions + (summary.deletions or 0)
+        fact = ReviewFact(
+            change=key,
+            repository=summary.repository,
+            service=service,
+            team=owner,
+            bot=summary.bot,
+            state=summary.state,
+            lines=lines,
+            size=_size(lines, self._limits),
+            opened_at=summary.opened_at,
+            ready_at=course.ready_at,
+            closed_at=closed_at,
+            merged_at=summary.merged_at,
+            first_response_at=course.first_response_at,
+            response_seconds=sums.response_seconds(course),
+            response_working_seconds=sums.response_working_seconds(course),
+            response_target_seconds=sums.target // MICROSECONDS,
+            waiting_seconds=sums.waiting // MICROSECONDS,
+            waiting_working_seconds=sums.waiting_working // MICROSECONDS,
+            author_seconds=sums.author // MICROSECONDS,
+            merging_seconds=sums.merging // MICROSECONDS,
+            rounds=course.rounds,
+            pushes=len(course.pushes),
+            comments=len(remarks),
+            substantive_comments=substance,
+            approval_seconds=None if approved_after is None else approved_after // MICROSECONDS,
+            rubber_stamp=is_rubber_stamp(lines, substance, approved_after, limits),
+            asked=course.asked,
+            turn="",
+            turn_since_at=None,
+            waited_on=[],
+            hours_of=sorted(sums.hours_of),
+            unanswered_since_at=None,
+            review_due_at=None,
+            working_from=[],
+            working_until=[],
+        )
+        if course.turns and course.turns[-1].end is None:
+            self._tell_turn(fact, course, sums)
+        return fact
+
+    def _tell_turn(self, fact: ReviewFact, course: Course, sums: _Sums) -> None:
+        """What is to be known of a turn that lasts, without knowing what time it is."""
+        last = course.turns[-1]
+        # those who are waited on may have become others since: the turn began before that
+        since = last.start
+        for turn in reversed(course.turns):
+            if turn.whose != last.whose or (turn.end is not None and turn.end < since):
+                break
+            since = turn.start
+        fact.turn = last.whose
+        fact.turn_since_at = since
+        fact.waited_on = list(last.waited_on)
+        if last.whose != REVIEWERS:
+            return
+        unanswered_since = max(since, course.last_response_at or since)
+        hours = sums.hours(last)
+        fact.unanswered_since_at = unanswered_since
+        fact.review_due_at = hours.after(unanswered_since, sums.target)
+        windows = hours.windows(unanswered_since, self._limits.windows_max)
+        fact.working_from = [start for start, _ in windows]
+        fact.working_until = [end for _, end in windows]
+
+
+class _Sums:
+    """How long it was whose turn, in microseconds."""
+
+    def __init__(self, teams: Teams, owner: str, target: int) -> None:
+        self._teams = teams
+        self._owner = owner
+        self._default_target = target
+        self._promises: list[TeamDeclared] = []
+        self.waiting = self.waiting_working = self.author = self.merging = 0
+        self.response = self.response_working = 0
+        self.hours_of: set[str] = set()
+
+    @property
+    def target(self) -> int:
+        """Working time within which the first response was due."""
+        return response_target(self._promises, self._default_target)
+
+    def add(self, turn: Turn, response_at: int | None) -> None:
+        """Count one turn; ``response_at`` = when the first response came."""
+        if turn.whose != REVIEWERS:
+            if turn.end is not None and turn.whose == AUTHOR:
+                self.author += turn.end - turn.start
+            elif turn.end is not None and turn.whose == MERGE:
+                self.merging += turn.end - turn.start
+            return
+        answered = response_at is not None and response_at <= turn.start
+        versions = self._versions(turn)
+        self.hours_of.update(version.team for version in versions)
+        if not versions:
+            self.hours_of.add(NO_TEAM)
+        if not answered or turn.end is None:
+            self._promises = versions
+        hours = self.hours(turn)
+        if turn.end is not None:
+            self.waiting += turn.end - turn.start
+            self.waiting_working += hours.worked(turn.start, turn.end)
+        until = min((at for at in (turn.end, response_at) if at is not None), default=None)
+        if until is not None and not answered:
+            self.response += until - turn.start
+            self.response_working += hours.worked(turn.start, until)
+
+    def _versions(self, turn: Turn) -> list[TeamDeclared]:
+        """The teams whose hours count: of those who are waited on, else the service's own."""
+        versions = {
+            version.id: version
+            for name in turn.waited_on
+            for version in self._teams.waited_on(name, turn.start)
+        }
+        if not versions and self._owner:
+            own = self._teams.at(self._owner, turn.start)
+            return [own] if own is not None else []
+        return [versions[key] for key in sorted(versions)]
+
+    def hours(self, turn: Turn) -> WorkingTime:
+        """The working hours of those who are waited on in a turn."""
+        return working_time(self._teams.hours(self._versions(turn)))
+
+    def response_seconds(self, course: Course) -> int | None:
+        """Time waited until the first response; ``None``: none came."""
+        return None if course.first_response_at is None else self.response // MICROSECONDS
+
+    def response_working_seconds(self, course: Course) -> int | None:
+        """The same in working hours."""
+        return None if course.first_response_at is None else self.response_working // MICROSECONDS
+
+
+def _is_request(summary: object) -> bool:
+    """Whether it can be told how a change was reviewed: its opening is known, and more than its merge."""
+    return (
+        isinstance(summary, ChangeSummary)
+        and summary.opened_at is not None
+        and (len(summary.events) > 1 or summary.state != "merged")
+    )
+
+
+def _size(lines: int | None, limits: Limits) -> str:
+    if lines is None:
+        return ""
+    return next((name for below, name in limits.sizes if lines < below), limits.size_above)

@@ -1,0 +1,81 @@
+"""Whether somebody looked: comments that say something, and approvals that nothing was said before.
+
+Text alone is a weak signal of whether a comment is useful, and whether something was changed after it is a
+strong one (Bosu, Greiler and Bird, "Characteristics of useful code reviews", 2015). So a comment gets points
+for what is known of it; nobody reads its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pipeline.core.events import MICROSECONDS, CommentPosted, Event, ReviewSubmitted
+from pipeline.core.parameters import Remarks
+
+
+def points_of(remark: CommentPosted | ReviewSubmitted, *, changed_after: bool, weights: Remarks) -> int:
+    """What a comment, or the text of a review, amounts to; ``changed_after`` = a push followed it.
+
+    Only thanks, praise or emoji are worth nothing, wherever they stand.
+    """
+    words = remark.words or 0
+    if remark.filler or not (words or remark.code or remark.suggestion):
+        return 0
+    points = 0
+    if isinstance(remark, CommentPosted) and (remark.line or remark.path):
+        points += weights.anchored
+        if changed_after:
+            points += weights.changed_after
+    if remark.code or remark.suggestion:
+        points += weights.code
+    if remark.question or remark.request:
+        points += weights.question
+    if words >= weights.words_min:
+        points += weights.words
+    return points
+
+
+def remarks_of(events: Iterable[Event], author: str) -> list[CommentPosted | ReviewSubmitted]:
+    """What other persons said about a request: comments, and reviews with a text of their own."""
+    found: list[CommentPosted | ReviewSubmitted] = []
+    for event in events:
+        if isinstance(event, CommentPosted):
+            said = not event.bot and event.author != author
+        elif isinstance(event, ReviewSubmitted):
+            # who dismisses a review repeats its text
+            said = (
+                not event.bot
+                and event.reviewer != author
+                and event.decision != "dismissed"
+                and bool(event.words or event.characters)
+            )
+        else:
+            continue
+        if said:
+            found.append(event)
+    return found
+
+
+def substantive(
+    remarks: Iterable[CommentPosted | ReviewSubmitted], pushes: Sequence[int], weights: Remarks
+) -> int:
+    """How many of these say something; ``pushes`` = when the newest commit became another one, in order."""
+    last_push = pushes[-1] if pushes else -1
+    return sum(
+        points_of(remark, changed_after=remark.time < last_push, weights=weights) >= weights.substantive_from
+        for remark in remarks
+    )
+
+
+def is_rubber_stamp(
+    lines: int | None, substantive_comments: int, elapsed: int | None, limits: Remarks
+) -> bool:
+    """Whether so much was approved so fast, without a word, that nobody can have read it.
+
+    ``elapsed`` (microseconds) is the time from the request or the last push to the approval: longer than
+    anybody had the change before his eyes, so this finds fewer than there are. The pace is four times the
+    most that a reviewer was found to read with success (500 lines an hour; SmartBear and Cisco, 2006).
+    """
+    if lines is None or elapsed is None or substantive_comments or lines < limits.stamp_lines_min:
+        return False
+    return elapsed < lines * 3_600 * MICROSECONDS // limits.lines_an_hour_max

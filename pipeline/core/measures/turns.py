@@ -1,0 +1,212 @@
+"""Whose turn it is: the life of a request as turns of its author, its reviewers, and whoever merges it.
+
+A request is its author's while it is a draft, while somebody's request for changes stands that no push
+answered, and while a check of its newest commit is red. It is the merger's while somebody approved it and
+none of that holds. Else it is its reviewers': time in review is the time spent waiting on a reviewer, over
+all rounds (Meta, "Move faster, wait less", 2022). Neither its author's words nor a bot's are a response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+
+import msgspec
+
+from pipeline.core import events as e
+
+AUTHOR, REVIEWERS, MERGE = "author", "reviewers", "merge"
+
+#: an instant, and whether some check of a commit fails from then on
+Redness = tuple[int, bool]
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One period in which it was somebody's turn; ``end`` is ``None`` while it lasts.
+
+    ``waited_on`` holds the persons and teams that were asked and have not answered yet.
+    """
+
+    whose: str
+    start: int
+    end: int | None
+    waited_on: tuple[str, ...]
+
+
+class Course(msgspec.Struct):
+    """How a request went: its turns in order, and what happened on the way."""
+
+    turns: list[Turn] = []
+    ready_at: int | None = None
+    first_response_at: int | None = None
+    last_response_at: int | None = None
+    #: how often it became the reviewers' turn
+    rounds: int = 0
+    #: when its newest commit became another one
+    pushes: list[int] = []
+    #: time from the request or the last push to the last approval before its end
+    approved_after: int | None = None
+    #: everybody who was ever asked, in that order
+    asked: list[str] = []
+
+
+def course_of(
+    events: Iterable[e.Event],
+    author: str,
+    opened_at: int,
+    closed_at: int | None,
+    redness: Callable[[str], Sequence[Redness]],
+    belongs: Callable[[str, str, int], bool],
+) -> Course:
+    """Follow a request from ``opened_at`` to ``closed_at`` (``None``: it is open).
+
+    ``events`` are those of the change, oldest first; ``redness`` gives the history of a commit's checks,
+    and ``belongs`` whether a person is a member of a team at a time.
+    """
+    steps: list[tuple[int, e.Event | bool]] = [
+        (max(event.time, opened_at), event) for event in events if closed_at is None or event.time < closed_at
+    ]
+    heads = [(at, event.head_sha) for at, event in steps if isinstance(event, _TELLS_HEAD) and event.head_sha]
+    for place, (start, sha) in enumerate(heads):
+        end = heads[place + 1][0] if place + 1 < len(heads) else closed_at
+        steps.extend(_red_steps(redness(sha), start, end))
+    steps.sort(key=itemgetter(0))
+    request = _Request(author, opened_at, belongs)
+    if not any(isinstance(step, e.ChangeOpened) for _, step in steps):
+        # nobody told of its opening but in hindsight: it was ready from the start, as far as is known
+        request.settle(opened_at)
+    for place, (at, step) in enumerate(steps):
+        request.take(at, step)
+        if place + 1 == len(steps) or steps[place + 1][0] != at:
+            # what passes within an instant is nobody's turn
+            request.settle(at)
+    request.close(closed_at)
+    return request.course
+
+
+_TELLS_HEAD = (e.ChangeOpened, e.ChangeUpdated)
+
+
+def _red_steps(redness: Sequence[Redness], start: int, end: int | None) -> list[tuple[int, e.Event | bool]]:
+    """What the checks of a commit say while it is the newest one, from ``start`` to before ``end``."""
+    before = False
+    found: list[tuple[int, e.Event | bool]] = []
+    for at, red in redness:
+        if at <= start:
+            before = red
+        elif end is None or at < end:
+            found.append((at, red))
+    return [(start, before), *found]
+
+
+class _Request:
+    """Where a request stands, step by step."""
+
+    def __init__(self, author: str, opened_at: int, belongs: Callable[[str, str, int], bool]) -> None:
+        self.course = Course()
+        self._author = author
+        self._belongs = belongs
+        self._draft = self._red = self._closed = False
+        self._head = ""
+        #: whose request for changes stands unanswered, who approved, who was asked and has not answered
+        self._blockers: set[str] = set()
+        self._approvals: set[str] = set()
+        self._waited_on: dict[str, None] = {}
+        self._asked_at: dict[str, int] = {}
+        self._opened_at = self._since = opened_at
+        self._now: tuple[str, tuple[str, ...]] = ("", ())
+
+    def take(self, at: int, step: e.Event | bool) -> None:
+        """One event, or what the checks say from now on."""
+        match step:
+            case bool():
+                self._red = step
+            case e.ChangeOpened() | e.ChangeUpdated():
+                self._update(at, step)
+            case e.ChangeAbandoned():
+                self._closed = True
+            case e.ReviewRequested():
+                self._ask(at, step)
+            case e.ReviewSubmitted():
+                self._review(at, step)
+            case e.CommentPosted() if not step.bot and step.author != self._author:
+                self._respond(at, step.author)
+            case _:
+                pass
+
+    def settle(self, at: int) -> None:
+        """Begin another turn where it is somebody else's now."""
+        if self._closed:
+            whose = ""
+        elif self._draft or self._red or self._blockers:
+            whose = AUTHOR
+        else:
+            whose = MERGE if self._approvals else REVIEWERS
+        course = self.course
+        if whose and not self._draft and course.ready_at is None:
+            course.ready_at = at
+        now = (whose, tuple(self._waited_on) if whose == REVIEWERS else ())
+        if now == self._now:
+            return
+        self.close(at)
+        if whose == REVIEWERS and self._now[0] != REVIEWERS:
+            course.rounds += 1
+        self._now, self._since = now, at
+
+    def close(self, at: int | None) -> None:
+        """The request ends, or (``None``) goes on."""
+        whose, waited_on = self._now
+        if whose and (at is None or at > self._since):
+            self.course.turns.append(Turn(whose, self._since, at, waited_on))
+
+    def _update(self, at: int, step: e.ChangeOpened | e.ChangeUpdated) -> None:
+        self._draft, self._closed = step.draft, False
+        if step.head_sha and step.head_sha != self._head:
+            if self._head:
+                self.course.pushes.append(at)
+                self._blockers.clear()
+            self._head = step.head_sha
+
+    def _ask(self, at: int, step: e.ReviewRequested) -> None:
+        for name in filter(None, (step.reviewer, step.team)):
+            if step.withdrawn:
+                self._waited_on.pop(name, None)
+                continue
+            self._waited_on[name] = None
+            self._asked_at[name] = at
+            self._blockers.discard(name)
+            if name not in self.course.asked:
+                self.course.asked.append(name)
+
+    def _review(self, at: int, step: e.ReviewSubmitted) -> None:
+        reviewer = step.reviewer
+        if step.bot or reviewer == self._author:
+            return
+        if step.decision == "dismissed":
+            self._approvals.discard(reviewer)
+            self._blockers.discard(reviewer)
+            return
+        if step.decision == "approved":
+            self._approvals.add(reviewer)
+            self._blockers.discard(reviewer)
+            course = self.course
+            begins = (
+                self._opened_at,
+                course.ready_at,
+                self._asked_at.get(reviewer),
+                course.pushes[-1] if course.pushes else None,
+            )
+            course.approved_after = at - max(begin for begin in begins if begin is not None)
+        elif step.decision == "changes_requested":
+            self._approvals.discard(reviewer)
+            self._blockers.add(reviewer)
+        self._respond(at, reviewer)
+
+    def _respond(self, at: int, person: str) -> None:
+        for name in list(self._waited_on):
+            if name == person or self._belongs(person, name, at):
+                del self._waited_on[name]
+        course = self.course
+        course.last_response_at = at
+        if course.first_response_at is None and (course.ready_at is not None or not self._draft):
+            course.first_response_at = at

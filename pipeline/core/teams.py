@@ -1,0 +1,100 @@
+"""What the organisation declares about its teams: who belongs to them, and when they work."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import pairwise
+
+from pipeline.core.entities import Entity
+from pipeline.core.events import TeamDeclared
+from pipeline.core.measures.working_time import Hours
+from pipeline.core.parameters import MINUTE
+
+MINUTES_A_DAY, SECONDS_A_DAY, DAYS_A_WEEK = 1_440, 86_400, 7
+#: hours of those who declared none: Monday to Friday, 9 to 17, UTC
+DEFAULT_HOURS = Hours()
+
+
+class Teams:
+    """Every version of each team; the first one holds from the beginning, a later one from its own time."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, tuple[list[int], list[TeamDeclared]]] = {}
+        self._aliases: dict[str, str] = {}
+        self._teams_of: dict[str, tuple[str, ...]] = {}
+        self._hours: dict[str, Hours] = {}
+
+    def replace(self, entities: dict[str, Entity]) -> None:
+        """Read all declarations anew; there are few, and they change rarely."""
+        self.__init__()  # type: ignore[misc]
+        teams_of: dict[str, set[str]] = {}
+        for name in sorted(entities):
+            versions = [event for event in entities[name].events() if isinstance(event, TeamDeclared)]
+            if not versions:
+                continue
+            self._versions[name] = ([event.time for event in versions[1:]], versions)
+            for version in versions:
+                self._hours[version.id] = hours_of(version)
+                for member in version.members:
+                    teams_of.setdefault(member, set()).add(name)
+                for alias in version.aliases:
+                    if alias not in entities:
+                        self._aliases.setdefault(alias, name)
+        self._teams_of = {member: tuple(sorted(names)) for member, names in teams_of.items()}
+
+    def at(self, name: str, when: int) -> TeamDeclared | None:
+        """The version of a team that holds at a time; ``None`` for a name that is no team's."""
+        held = self._versions.get(self._aliases.get(name, name))
+        if held is None:
+            return None
+        starts, versions = held
+        return versions[bisect_right(starts, when)]
+
+    def waited_on(self, name: str, when: int) -> list[TeamDeclared]:
+        """The teams whose hours count while a person or a team is waited on; empty: nobody declared any."""
+        team = self.at(name, when)
+        if team is not None:
+            return [team]
+        versions = [self.at(team, when) for team in self._teams_of.get(name, ())]
+        return [version for version in versions if version is not None and name in version.members]
+
+    def belongs(self, person: str, name: str, when: int) -> bool:
+        """Whether a person is a member of a team at a time."""
+        team = self.at(name, when)
+        return team is not None and person in team.members
+
+    def hours(self, versions: Iterable[TeamDeclared]) -> frozenset[Hours]:
+        """When the members of these teams work; the default for none."""
+        return frozenset(self._hours[version.id] for version in versions) or _DEFAULT
+
+
+_DEFAULT = frozenset({DEFAULT_HOURS})
+
+
+def hours_of(team: TeamDeclared) -> Hours:
+    """The hours that one version of a team declares; what makes no sense counts as not declared."""
+    plain = DEFAULT_HOURS
+    opens = plain.opens_minute if team.opens_minute is None else team.opens_minute
+    closes = plain.closes_minute if team.closes_minute is None else team.closes_minute
+    if not 0 <= opens < closes <= MINUTES_A_DAY:
+        opens, closes = plain.opens_minute, plain.closes_minute
+    offsets_from, offsets_seconds = tuple(team.offsets_from), tuple(team.offsets_seconds)
+    rising = all(earlier < later for earlier, later in pairwise(offsets_from))
+    within_a_day = all(abs(seconds) < SECONDS_A_DAY for seconds in offsets_seconds)
+    if len(offsets_seconds) != len(offsets_from) + 1 or not rising or not within_a_day:
+        offsets_from, offsets_seconds = plain.offsets_from, plain.offsets_seconds
+    return Hours(
+        days=tuple(sorted(day for day in set(team.days) if 1 <= day <= DAYS_A_WEEK)) or plain.days,
+        opens_minute=opens,
+        closes_minute=closes,
+        holidays=tuple(sorted(set(team.holidays))),
+        offsets_from=offsets_from,
+        offsets_seconds=offsets_seconds,
+    )
+
+
+def response_target(versions: Iterable[TeamDeclared], default: int) -> int:
+    """Working time within which a first response is due: the shortest that these teams promise."""
+    promised = [version.response_minutes for version in versions if version.response_minutes is not None]
+    return min(promised) * MINUTE if promised else default

@@ -1,0 +1,106 @@
+"""The views of what became of changes in production, on the small world with the answers known."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.core.facts import DeploymentFact, DriftFact, IncidentFact
+from pipeline.store import Store
+from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, moment, row
+from tests.store.world import fill
+
+
+@pytest.fixture(scope="module")
+def world(without_rows: Store) -> Store:
+    fill(without_rows)
+    return without_rows
+
+
+def ask(store: Store, columns: str, view: str, where: str = "") -> list[tuple[object, ...]]:
+    return store.query(f"SELECT {columns} FROM {view} {where}").rows
+
+
+def test_incidents_by_cause(world: Store) -> None:
+    columns = (
+        "toString(week), dimension, value, incidents, by_changes, by_none, by_unseen, confirmed, likely,"
+        " undecided, not_by_changes, final"
+    )
+    later = (1, 0.5, 0.5, 0.0, 0, 0, 1, 0, 0)
+    both = (2, 1.1, 0.67, 0.23, 0, 1, 0, 1, 2)
+    severe = (1, 0.9, 0.07, 0.03, 0, 1, 0, 0, 1)
+    assert ask(world, columns, "incidents_by_cause") == [
+        ("2024-01-08", "all", "", *later),
+        ("2024-01-01", "all", "", *both),
+        ("2024-01-01", "environment", "production", *severe),
+        ("2024-01-01", "service", "api", *both),
+        ("2024-01-01", "severity", "SEV1", *severe),
+        ("2024-01-01", "team", "core", *both),
+    ]
+
+
+def test_drift_time(world: Store) -> None:
+    columns = "toString(week), dimension, value, drifts, open, hours_median, hours_p90, explained"
+    first, last = (1, 0, 10.0, 10.0, 1), (1, 1, 24.0, 24.0, 0)
+    assert ask(world, columns, "drift_time") == [
+        ("2024-01-08", "all", "", *last),
+        ("2024-01-08", "environment", "production", *last),
+        ("2024-01-08", "resource", "bucket", *last),
+        ("2024-01-01", "all", "", *first),
+        ("2024-01-01", "environment", "production", *first),
+        ("2024-01-01", "resource", "app/api", *first),
+        ("2024-01-01", "service", "api", *first),
+        ("2024-01-01", "team", "core", *first),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("started_at", "live_at", "service", "explained"),
+    [
+        (None, HOUR // 4, "api", 1),
+        (None, HOUR // 4 + HOUR // 60, "api", 0),
+        (-HOUR, HOUR, "api", 1),
+        (HOUR // 60, HOUR, "api", 0),
+        (-HOUR, -HOUR // 60, "api", 0),
+        (-HOUR, HOUR, "web", 0),
+    ],
+)
+def test_a_deployment_that_was_under_way_explains_a_drift(
+    store: Store, started_at: int | None, live_at: int, service: str, explained: int
+) -> None:
+    fill(store)
+    seen = MONDAY + 5 * DAY
+    place = {"environment": "production"}
+    drift = row(DriftFact, resource="app/other", detected_at=seen, service="api", **place)
+    started = None if started_at is None else seen + started_at
+    deployed = row(
+        DeploymentFact, deployment="d9", service=service, started_at=started, live_at=seen + live_at, **place
+    )
+    store.insert_facts("drifts", WORKSPACE, 3, [drift])
+    store.insert_facts("deployments", WORKSPACE, 3, [deployed])
+    found = ask(store, "drifts, explained", "drift_time", "WHERE value = 'app/other'")
+    assert found == [(1 - explained, explained)]
+
+
+def test_failed_deployments(world: Store) -> None:
+    columns = (
+        "deployment, incidents, likely_incidents, rolled_back_at, resolved_at, recovered_at, recovery_hours,"
+        " failed_by"
+    )
+    back, resolved = moment(MONDAY + DAY + 6 * HOUR), moment(MONDAY + DAY + 2 * HOUR)
+    assert ask(world, columns, "failed_deployments") == [
+        ("d2", 0.8, 1, back, resolved, resolved, 2.0, "both")
+    ]
+
+
+def test_nobody_has_recovered_while_an_incident_is_open(store: Store) -> None:
+    fill(store)
+    told = {"verdict": "confirmed", "cause_kind": "deployment", "opened_at": MONDAY, "onset_at": MONDAY}
+    store.insert_facts("incidents", WORKSPACE, 3, [row(IncidentFact, incident="i9", cause="d1", **told)])
+    columns = "deployment, recovered_at, recovery_hours, failed_by"
+    assert ask(store, columns, "failed_deployments", "WHERE deployment = 'd1'") == [
+        ("d1", None, None, "incident")
+    ]
+    # the second incident of a deployment that was rolled back: the rollback ends it
+    store.insert_facts("incidents", WORKSPACE, 3, [row(IncidentFact, incident="i8", cause="d2", **told)])
+    ((_, recovered_at, hours, by),) = ask(store, columns, "failed_deployments", "WHERE deployment = 'd2'")
+    assert (recovered_at, hours, by) == (moment(MONDAY + DAY + 6 * HOUR), 6.0, "both")
