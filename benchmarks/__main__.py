@@ -36,6 +36,7 @@ PARTS = {
     "cluster": "benchmarks.cluster:cluster",
     "restore": "benchmarks.cluster:restore",
     "visible": "benchmarks.visible:visible",
+    "simulate": "benchmarks.simulate:simulate",
 }
 MARKS = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 

@@ -121,7 +121,7 @@ def rebuild(
     fold = _Fold(name, destination, parameters)
     read = written = newest = 0
     with tempfile.TemporaryDirectory(prefix="rebuild-", dir=scratch) as directory:
-        ordered = by_own_time(_events(source, progress), Path(directory))
+        ordered = by_own_time(_events(source, progress), Path(directory), refolding=True)
         while batch := list(islice(ordered, batch_events)):
             read += len(batch)
             newest = max(newest, *(event.received_at for event in batch))

@@ -17,6 +17,7 @@ from typing import IO
 
 import msgspec
 
+from pipeline.core.entities import position
 from pipeline.core.events import RECORDS, Event
 
 #: events that are sorted in memory at a time: about 100 MB of them
@@ -32,21 +33,24 @@ _decoder: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(
 
 
 def by_own_time(
-    events: Iterable[Event], directory: Path, *, run_events: int = RUN_EVENTS_MAX
+    events: Iterable[Event], directory: Path, *, run_events: int = RUN_EVENTS_MAX, refolding: bool = False
 ) -> Iterator[Event]:
     """The same events, oldest first; runs beyond the first go to unnamed files in ``directory``.
+
+    With ``refolding`` what is declared comes before everything else: see ``position``.
 
     Reads all of ``events`` before the first event comes out. The files vanish when the iterator is
     done or closed, and when the process dies.
     """
     incoming = iter(events)
+    moment = _when_refolded if refolding else _moment
     files: list[IO[bytes]] = []
     try:
-        last = sorted(islice(incoming, run_events), key=_moment)
+        last = sorted(islice(incoming, run_events), key=moment)
         while following := list(islice(incoming, run_events)):
             files.append(_written(last, directory))
-            last = sorted(following, key=_moment)
-        yield from heapq.merge(*(_read(file) for file in files), last, key=_moment)
+            last = sorted(following, key=moment)
+        yield from heapq.merge(*(_read(file) for file in files), last, key=moment)
     finally:
         for file in files:
             file.close()
@@ -54,6 +58,10 @@ def by_own_time(
 
 def _moment(event: Event) -> tuple[int, int]:
     return (event.time, event.sequence)
+
+
+def _when_refolded(event: Event) -> tuple[int, int, int]:
+    return (position(event), event.time, event.sequence)
 
 
 def _written(run: list[Event], directory: Path) -> IO[bytes]:

@@ -32,7 +32,6 @@ class Building:
         self.index = ChangeIndex()
         #: deploy tag or digest -> (packaged at, artifact, sha) of every artifact under it
         self.artifacts: dict[str, tuple[tuple[int, str, str], ...]] = {}
-        #: deploy tag or digest -> artifacts, whether their commit is known or not; commit -> such names
         #: commit -> deploy tags, digests and keys of what was built from it
         self._names_of_commit: dict[str, tuple[str, ...]] = {}
         #: change, commit or tag -> the changes that revert it, and when they were merged
@@ -265,7 +264,8 @@ class Building:
                 artifact: ArtifactSummary | None = entity.summary  # type: ignore[assignment]
                 if artifact is None or self._forget_artifact(key, artifact):
                     artifacts.append(key)
-        commits = [key for key, entity in self._commits.items() if entity.newest_at < before]
+        old = [key for key, entity in self._commits.items() if entity.newest_at < before]
+        commits = [key for key in old if not self.index.under_review(key, self.summary_of)]
         return {"change": list(changes), "commit": commits, "artifact": artifacts}
 
     def _old_changes(self, before: int) -> dict[str, ChangeSummary]:

@@ -55,6 +55,8 @@ class ChangeSummary(msgspec.Struct):
     approved_at: int | None = None
     updated_at: int = 0
     events: list[str] = []
+    #: whether anything but its merge was told
+    discussed: bool = False
 
 
 def summarise(entity: Entity) -> ChangeSummary:
@@ -88,6 +90,7 @@ def summarise(entity: Entity) -> ChangeSummary:
         _take_reviews(known, reviews)
     if events:
         known.updated_at = events[-1].time
+    known.discussed = not all(isinstance(event, ChangeMerged) for event in events)
     known.bot = "bot" in known.labels
     known.aliases = sorted(aliases) if len(aliases) > 1 else list(aliases)
     known.events = [event.id for event in events]

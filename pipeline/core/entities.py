@@ -104,6 +104,15 @@ class Entity:
         return entity
 
 
+#: families of what is declared: a first version holds for what was before it, too
+DECLARED = frozenset({"service", "team"})
+
+
+def position(event: Event) -> int:
+    """Where a rebuild stands when it reads an event: what is declared comes first, and makes nothing old."""
+    return 0 if event.entity in DECLARED else event.time
+
+
 #: of two events at one instant, the one that comes later in a life stands later
 _LIFECYCLE = {
     "ServiceDeclared": 0,

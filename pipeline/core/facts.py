@@ -104,6 +104,7 @@ class ReviewFact(Fact):
     waited_on: list[str]
     hours_of: list[str]
     unanswered_since_at: int | None
+    review_target_seconds: int | None
     review_due_at: int | None
     working_from: list[int]
     working_until: list[int]

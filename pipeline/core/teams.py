@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
+
+from msgspec.structs import astuple
 
 from pipeline.core.entities import Entity
-from pipeline.core.events import TeamDeclared
+from pipeline.core.events import Event, TeamDeclared
 from pipeline.core.measures.working_time import Hours
 from pipeline.core.parameters import MINUTE
 
@@ -25,12 +27,14 @@ class Teams:
         self._teams_of: dict[str, tuple[str, ...]] = {}
         self._hours: dict[str, Hours] = {}
 
-    def replace(self, entities: dict[str, Entity]) -> None:
-        """Read all declarations anew; there are few, and they change rarely."""
+    def replace(self, entities: dict[str, Entity]) -> bool:
+        """Read all declarations anew: there are few. True when they say something else than before."""
+        former = self._said()
         self.__init__()  # type: ignore[misc]
         teams_of: dict[str, set[str]] = {}
         for name in sorted(entities):
-            versions = [event for event in entities[name].events() if isinstance(event, TeamDeclared)]
+            told = [event for event in entities[name].events() if isinstance(event, TeamDeclared)]
+            versions = [now for before, now in pairwise([None, *told]) if now and not _same(before, now)]
             if not versions:
                 continue
             self._versions[name] = ([event.time for event in versions[1:]], versions)
@@ -38,10 +42,20 @@ class Teams:
                 self._hours[version.id] = hours_of(version)
                 for member in version.members:
                     teams_of.setdefault(member, set()).add(name)
-                for alias in version.aliases:
-                    if alias not in entities:
-                        self._aliases.setdefault(alias, name)
+        for name, (_, versions) in self._versions.items():
+            for alias in chain.from_iterable(version.aliases for version in versions):
+                # forges call a team by its organisation and name, or by its name alone
+                for known_as in (alias, alias.rpartition("/")[2]):
+                    if known_as not in self._versions:
+                        self._aliases.setdefault(known_as, name)
         self._teams_of = {member: tuple(sorted(names)) for member, names in teams_of.items()}
+        return self._said() != former
+
+    def _said(self) -> dict[str, list[tuple[int, tuple[object, ...]]]]:
+        return {
+            name: [(version.time if number else 0, _told(version)) for number, version in enumerate(versions)]
+            for name, (_, versions) in self._versions.items()
+        }
 
     def at(self, name: str, when: int) -> TeamDeclared | None:
         """The version of a team that holds at a time; ``None`` for a name that is no team's."""
@@ -67,6 +81,16 @@ class Teams:
     def hours(self, versions: Iterable[TeamDeclared]) -> frozenset[Hours]:
         """When the members of these teams work; the default for none."""
         return frozenset(self._hours[version.id] for version in versions) or _DEFAULT
+
+
+def _told(version: TeamDeclared) -> tuple[object, ...]:
+    """What a version says, beside when and by whom."""
+    return astuple(version)[len(Event.__struct_fields__) :]
+
+
+def _same(before: TeamDeclared | None, now: TeamDeclared) -> bool:
+    """Whether a version only repeats the one before it."""
+    return before is not None and _told(before) == _told(now)
 
 
 _DEFAULT = frozenset({DEFAULT_HOURS})

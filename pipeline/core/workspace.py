@@ -22,7 +22,7 @@ from pipeline.core.catalogue import Catalogue
 from pipeline.core.changelog import Changelog, Clock, Families, Record
 from pipeline.core.delivery import Delivery
 from pipeline.core.delivery_rows import write_building, write_delivery
-from pipeline.core.entities import Entity
+from pipeline.core.entities import Entity, position
 from pipeline.core.events import RECORDS, Event
 from pipeline.core.incident_rows import delete_incident, incident_fact, write_incident
 from pipeline.core.investigation import Investigation
@@ -80,9 +80,9 @@ class Workspace:
         """Take in a batch; returns how many events changed anything.
 
         An event that is older than the horizon when it is read is counted and left to a rebuild.
-        A rebuild reads in the order of the events' own times, and *now* is its own position.
+        A rebuild reads in the order of ``position``, and *now* is its own position.
         """
-        now_of = _time_of if rebuilding else _receipt_of
+        now_of = position if rebuilding else _receipt_of
         receipts = [max(map(now_of, events)) for _, events in batch if events]
         if not receipts:
             return 0
@@ -167,11 +167,10 @@ class Workspace:
         building, delivery, investigation = self.building, self.delivery, self.investigation
         investigation.around.now = self.clock.now
         dirty = self._dirty
-        if dirty["team"]:
-            self.teams.replace(self.entities["team"])
+        moved = self.teams.replace(self.entities["team"]) if dirty["team"] else False
         if dirty["service"]:
             self._derive_services(rows)
-        if dirty["team"] or dirty["service"]:
+        if moved or dirty["service"]:
             self.reviewing.everything_corrected()
         # commits come first: the risk of a change is then worked out once
         for key, entity in dirty["commit"].items():

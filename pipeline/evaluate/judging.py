@@ -74,7 +74,7 @@ def judge(
     partition = partition_in(log, name)
     end, done = log.end(EVENTS, partition), 0
     with tempfile.TemporaryDirectory(prefix="aftermerge-evaluate-") as directory:
-        ordered = by_own_time(events_of(log, codec, name, end, partition), Path(directory))
+        ordered = by_own_time(events_of(log, codec, name, end, partition), Path(directory), refolding=True)
         for batch, told in _up_to_incidents(ordered, truths):
             workspace.fold(columns_of(batch), rebuilding=True)
             workspace.derive()

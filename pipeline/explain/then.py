@@ -83,7 +83,7 @@ class Then:
             partition = partition_in(log, name)
             told = events_of(log, codec, name, log.end(EVENTS, partition), partition, progress)
             known = received_by(told, moment, since)
-            ordered = by_own_time(known, Path(directory))
+            ordered = by_own_time(known, Path(directory), refolding=True)
             folded = 0
             while batch := list(islice(ordered, FOLD_EVENTS)):
                 workspace.fold(columns_of(batch), rebuilding=True)

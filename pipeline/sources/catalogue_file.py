@@ -159,7 +159,9 @@ def refuse_contradictions(entries: Iterable[Entry]) -> None:
     for entry in entries:
         for alias in entry.event.aliases:
             key = (entry.kind, alias, entry.valid_from)
-            other = seen.get(key) or claimed.setdefault(key, entry)
+            named = seen.get(key)
+            # what is taken back claims no name
+            other = named if named and not named.removed else claimed.setdefault(key, entry)
             if other.name != entry.name:
                 mistakes.append(
                     f"{entry.place}: the alias {alias} of {entry.name} is a name of {other.name}"

@@ -23,8 +23,8 @@ SELECT
     d.2 AS value,
     countIf(NOT planned) AS drifts,
     countIf(NOT planned AND isNull(corrected_at)) AS open,
-    round(quantileExactIf(0.5)(hours, NOT planned), 2) AS hours_median,
-    round(quantileExactIf(0.9)(hours, NOT planned), 2) AS hours_p90,
+    round(quantileExactIf(0.5)(toNullable(hours), NOT planned), 2) AS hours_median,
+    round(quantileExactIf(0.9)(toNullable(hours), NOT planned), 2) AS hours_p90,
     countIf(planned) AS explained,
     any(as_of) AS as_of
 FROM
@@ -35,7 +35,7 @@ FROM
         r.corrected_at AS corrected_at,
         k.as_of AS as_of,
         greatest(0, dateDiff('second', r.detected_at, ifNull(r.corrected_at, k.as_of))) / 3600 AS hours,
-        p.deployment != '' AND ifNull(p.started_at, p.live_at - INTERVAL 15 MINUTE) <= r.detected_at AS planned,
+        p.deployment != '' AND p.begun_at <= r.detected_at AS planned,
         arrayFilter(
             pair -> pair.1 = 'all' OR pair.2 != '',
             [
@@ -49,7 +49,15 @@ FROM
         ON s.workspace = r.workspace AND s.service = r.service
     ASOF LEFT JOIN
     (
-        SELECT workspace, service, environment, deployment, started_at, live_at
+        -- of all that went live then or later, the earliest that had begun
+        SELECT
+            workspace, service, environment, deployment, live_at,
+            min(ifNull(started_at, live_at - INTERVAL 15 MINUTE)) OVER
+            (
+                PARTITION BY workspace, service, environment
+                ORDER BY live_at
+                RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+            ) AS begun_at
         FROM deployments FINAL
         WHERE NOT ignored
     ) AS p

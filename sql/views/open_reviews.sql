@@ -7,7 +7,7 @@
 --   waited_on       who was asked and has not answered; empty: nobody by name
 --   working_hours   how many working hours of those who are waited on have gone by since a reviewer last said
 --                   something in this turn; null: it is not the reviewers' turn. At most 60 working windows count
---   target_hours    within how many working hours an answer is due
+--   target_hours    within how many working hours those who are waited on answer; null: it is not the reviewers' turn
 --   overdue         1 when that is over
 --   open_hours      how long it has been open, by the clock
 -- Left out: requests that are merged or abandoned.
@@ -46,7 +46,7 @@ FROM
             round(arraySum((f, u) -> greatest(0, least(u, now) - f), o.working_from, o.working_until) / 3.6e9, 2),
             NULL
         ) AS working_hours,
-        round(o.response_target_seconds / 3600, 2) AS target_hours,
+        round(o.review_target_seconds / 3600, 2) AS target_hours,
         toUInt8(ifNull(o.review_due_at < k.as_of, 0)) AS overdue,
         round(dateDiff('second', o.opened_at, k.as_of) / 3600, 2) AS open_hours
     FROM (SELECT * FROM reviews FINAL WHERE state = 'open') AS o

@@ -13,8 +13,8 @@
 --                          working hours since a reviewer last said something, of those that wait; null: none waits
 --   oldest                 the request that has waited longest; empty: none waits
 --   by_bots                number of open requests by programs, which count nowhere else in the row
--- Left out: requests that are merged or abandoned. Of one that waits, at most 60 working windows (12 weeks of five
--- days) count.
+-- Left out: requests that are merged or abandoned. Of one that waits, at most 60 working windows count (12 weeks of
+-- five days, fewer where people of several zones are waited on).
 WITH known AS
 (
     SELECT workspace, if(max(received_at) < now64(6) - INTERVAL 2 HOUR, max(received_at), now64(6)) AS as_of

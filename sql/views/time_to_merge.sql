@@ -16,15 +16,15 @@ SELECT
     d.1 AS dimension,
     d.2 AS value,
     countIf(NOT bot) AS merged,
-    round(quantileExactIf(0.5)(opened_hours, NOT bot), 2) AS opened_to_merged_median,
-    round(quantileExactIf(0.75)(opened_hours, NOT bot), 2) AS opened_to_merged_p75,
-    round(quantileExactIf(0.9)(opened_hours, NOT bot), 2) AS opened_to_merged_p90,
+    round(quantileExactIf(0.5)(toNullable(opened_hours), NOT bot), 2) AS opened_to_merged_median,
+    round(quantileExactIf(0.75)(toNullable(opened_hours), NOT bot), 2) AS opened_to_merged_p75,
+    round(quantileExactIf(0.9)(toNullable(opened_hours), NOT bot), 2) AS opened_to_merged_p90,
     round(quantileExactIf(0.5)(ready_hours, NOT bot), 2) AS ready_to_merged_median,
     round(quantileExactIf(0.75)(ready_hours, NOT bot), 2) AS ready_to_merged_p75,
     round(quantileExactIf(0.9)(ready_hours, NOT bot), 2) AS ready_to_merged_p90,
-    round(quantileExactIf(0.5)(author_seconds, NOT bot) / 3600, 2) AS authors_median,
-    round(quantileExactIf(0.5)(waiting_seconds, NOT bot) / 3600, 2) AS reviewers_median,
-    round(quantileExactIf(0.5)(merging_seconds, NOT bot) / 3600, 2) AS mergers_median,
+    round(quantileExactIf(0.5)(toNullable(author_seconds), NOT bot) / 3600, 2) AS authors_median,
+    round(quantileExactIf(0.5)(toNullable(waiting_seconds), NOT bot) / 3600, 2) AS reviewers_median,
+    round(quantileExactIf(0.5)(toNullable(merging_seconds), NOT bot) / 3600, 2) AS mergers_median,
     countIf(bot) AS by_bots
 FROM
 (

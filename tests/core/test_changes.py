@@ -95,7 +95,8 @@ def test_a_merge_alone_says_what_it_says_beside_others(event: ChangeMerged) -> N
     if event.retracted:
         assert not found.events
         return
-    found.updated_at = event.time
+    assert found.discussed
+    found.updated_at, found.discussed = event.time, False
     assert summarise(alone) == found
 
 

@@ -13,7 +13,7 @@ from pipeline.core.events import TeamDeclared
 from pipeline.core.measures.working_time import working_time
 from pipeline.core.teams import DEFAULT_HOURS, Teams, hours_of
 from tests.strategies import DAY, EVENTS
-from tests.worlds import at, team
+from tests.worlds import at, back, team
 
 ANN, BOB = "p:1", "p:2"
 
@@ -42,6 +42,30 @@ def test_an_alias_leads_to_its_team_unless_it_is_another_team_s_name() -> None:
     assert known.at("acme/shop", 0) == known.at("shop", 0)
     assert known.belongs(ANN, "money", 0)
     assert not known.belongs(ANN, "shop", 0)
+
+
+def test_forges_leave_the_organisation_out_of_the_name_of_a_team() -> None:
+    known = teams(team("money", aliases=["acme/payments"]), team("core", aliases=["acme/money"]))
+    for name in ("acme/payments", "payments"):
+        assert known.at(name, 0) == known.at("money", 0)
+    assert known.at("acme/money", 0) == known.at("core", 0)
+    assert known.at("money", 0) != known.at("core", 0)
+
+
+def test_a_team_that_was_taken_back_claims_no_name() -> None:
+    known = teams(team("pay"), back(team("pay")), team("payments", aliases=["pay"], response_minutes=30))
+    assert known.at("pay", 0) == known.at("payments", 0)
+
+
+def test_a_version_that_only_repeats_the_one_before_it_says_nothing_new() -> None:
+    entity = Entity("shop")
+    known = Teams()
+    told = []
+    for hours in (0, 100, 200, 300):
+        entity.put(team("shop", hours, members=[BOB] if hours == 200 else [ANN]))
+        told.append(known.replace({"shop": entity}))
+    assert told == [True, False, True, True]
+    assert [known.belongs(ANN, "shop", at(hours)) for hours in (150, 250, 350)] == [True, False, True]
 
 
 def test_a_person_counts_with_all_teams_of_that_day() -> None:

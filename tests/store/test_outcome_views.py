@@ -81,6 +81,19 @@ def test_a_deployment_that_was_under_way_explains_a_drift(
     assert found == [(1 - explained, explained)]
 
 
+def test_a_drift_while_several_are_under_way_is_explained_by_any_of_them(store: Store) -> None:
+    fill(store)
+    seen, place = MONDAY + 5 * DAY, {"environment": "production", "service": "api"}
+    store.insert_facts(
+        "drifts", WORKSPACE, 3, [row(DriftFact, resource="app/other", detected_at=seen, **place)]
+    )
+    for name, began, live in (("long", -HOUR // 2, HOUR // 2), ("short", HOUR // 6, HOUR // 3)):
+        told = {"deployment": name, "started_at": seen + began, "live_at": seen + live}
+        store.insert_facts("deployments", WORKSPACE, 3, [row(DeploymentFact, **told, **place)])
+    found = ask(store, "drifts, explained, hours_median", "drift_time", "WHERE value = 'app/other'")
+    assert found == [(0, 1, None)]
+
+
 def test_failed_deployments(world: Store) -> None:
     columns = (
         "deployment, incidents, likely_incidents, rolled_back_at, resolved_at, recovered_at, recovery_hours,"

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.store import Store
 from tests.store.rows import DAY, MONDAY, WORKSPACE, batch, event, moment
-from tests.store.world import fill
+from tests.store.world import fill, reviewed
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,15 @@ def test_review_response(world: Store) -> None:
     assert ask(world, "value", "review_response", "WHERE dimension = 'team'") == [("core",), ("core",)]
 
 
+def test_nothing_is_measured_of_bots(store: Store) -> None:
+    fill(store)
+    told = {"merged_at": MONDAY + 8 * DAY, "closed_at": MONDAY + 8 * DAY, "state": "merged", "bot": True}
+    store.insert_facts("reviews", WORKSPACE, 3, [reviewed("acme/bots#1", MONDAY, **told)])
+    columns = "merged, opened_to_merged_median, ready_to_merged_p90, authors_median, mergers_median, by_bots"
+    found = ask(store, columns, "time_to_merge", "WHERE value = 'acme/bots'")
+    assert found == [(0, None, None, None, None, 1)]
+
+
 def test_review_quality(world: Store) -> None:
     columns = (
         "value, merged, commented, with_substance, substance_rate, comments_median, stampable, rubber_stamps,"
@@ -78,7 +87,7 @@ def test_open_reviews(world: Store) -> None:
         ("acme/api#7", "reviewers", 72.0, [], 24.0, 4.0, 1, 72.0, as_of),
         ("acme/api#5", "reviewers", 14.0, ["p:7", "core"], 7.0, 4.0, 1, 14.0, as_of),
         ("acme/api#8", "reviewers", 8.0, [], 1.0, 4.0, 0, 8.0, as_of),
-        ("acme/api#6", "author", 47.0, [], None, 4.0, 0, 48.0, as_of),
+        ("acme/api#6", "author", 47.0, [], None, None, 0, 48.0, as_of),
     ]
 
 

@@ -191,6 +191,7 @@ def reviewed(change: str, opened_at: int, **told: object) -> ReviewFact:
     known = {
         "repository": change.partition("#")[0], "ready_at": opened_at, "state": "open", "service": "api",
         "team": "core", "size": "small", "response_target_seconds": 4 * 3600,
+        "review_target_seconds": 4 * 3600 if told.get("turn") == "reviewers" else None,
     }  # fmt: skip
     return row(ReviewFact, change=change, opened_at=opened_at, **known | told)
 

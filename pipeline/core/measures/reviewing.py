@@ -7,6 +7,7 @@ it tells the beginning, when a response falls due, and the next working windows 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
@@ -95,9 +96,14 @@ class Reviewing:
         declared = self._catalogue.declared.get(service)
         owner = declared.team if declared is not None else ""
 
+        @cache
         def redness(sha: str) -> list[Redness]:
             commit = self._commits.get(f"{summary.repository}@{sha}")
-            return redness_of(commit) if commit is not None else []
+            if commit is None:
+                return []
+            found = redness_of(commit)
+            commit.pack()
+            return found
 
         # it may have been merged before it was opened, by clocks that disagree
         closed_at = None if summary.closed_at is None else max(summary.closed_at, summary.opened_at)
@@ -139,12 +145,13 @@ class Reviewing:
             substantive_comments=substance,
             approval_seconds=None if approved_after is None else approved_after // MICROSECONDS,
             rubber_stamp=is_rubber_stamp(lines, substance, approved_after, limits),
-            asked=course.asked,
+            asked=list(course.asked_at),
             turn="",
             turn_since_at=None,
             waited_on=[],
             hours_of=sorted(sums.hours_of),
             unanswered_since_at=None,
+            review_target_seconds=None,
             review_due_at=None,
             working_from=[],
             working_until=[],
@@ -167,10 +174,14 @@ class Reviewing:
         fact.waited_on = list(last.waited_on)
         if last.whose != REVIEWERS:
             return
-        unanswered_since = max(since, course.last_response_at or since)
+        # nobody has waited for an answer longer than since he asked for it, or since he got one
+        asked_at = min((course.asked_at[name] for name in last.waited_on), default=since)
+        unanswered_since = max(since, asked_at, course.last_response_at or since)
         hours = sums.hours(last)
         fact.unanswered_since_at = unanswered_since
-        fact.review_due_at = hours.after(unanswered_since, sums.target)
+        target = sums.target_of(last)
+        fact.review_target_seconds = target // MICROSECONDS
+        fact.review_due_at = hours.after(unanswered_since, target)
         windows = hours.windows(unanswered_since, self._limits.windows_max)
         fact.working_from = [start for start, _ in windows]
         fact.working_until = [end for _, end in windows]
@@ -206,7 +217,7 @@ class _Sums:
         self.hours_of.update(version.team for version in versions)
         if not versions:
             self.hours_of.add(NO_TEAM)
-        if not answered or turn.end is None:
+        if not answered:
             self._promises = versions
         hours = self.hours(turn)
         if turn.end is not None:
@@ -229,6 +240,10 @@ class _Sums:
             return [own] if own is not None else []
         return [versions[key] for key in sorted(versions)]
 
+    def target_of(self, turn: Turn) -> int:
+        """Working time within which those who are waited on in a turn answer."""
+        return response_target(self._versions(turn), self._default_target)
+
     def hours(self, turn: Turn) -> WorkingTime:
         """The working hours of those who are waited on in a turn."""
         return working_time(self._teams.hours(self._versions(turn)))
@@ -244,11 +259,7 @@ class _Sums:
 
 def _is_request(summary: object) -> bool:
     """Whether it can be told how a change was reviewed: its opening is known, and more than its merge."""
-    return (
-        isinstance(summary, ChangeSummary)
-        and summary.opened_at is not None
-        and (len(summary.events) > 1 or summary.state != "merged")
-    )
+    return isinstance(summary, ChangeSummary) and summary.opened_at is not None and summary.discussed
 
 
 def _size(lines: int | None, limits: Limits) -> str:

@@ -19,7 +19,9 @@ def points_of(remark: CommentPosted | ReviewSubmitted, *, changed_after: bool, w
     Only thanks, praise or emoji are worth nothing, wherever they stand.
     """
     words = remark.words or 0
-    if remark.filler or not (words or remark.code or remark.suggestion):
+    # an older source told how long it is, and no more
+    said = words if remark.words is not None else remark.characters
+    if remark.filler or not (said or remark.code or remark.suggestion or remark.question):
         return 0
     points = 0
     if isinstance(remark, CommentPosted) and (remark.line or remark.path):
@@ -72,7 +74,7 @@ def is_rubber_stamp(
 ) -> bool:
     """Whether so much was approved so fast, without a word, that nobody can have read it.
 
-    ``elapsed`` (microseconds) is the time from the request or the last push to the approval: longer than
+    ``elapsed`` (microseconds) is the time from its being ready, or the last push, to an approval: longer than
     anybody had the change before his eyes, so this finds fewer than there are. The pace is four times the
     most that a reviewer was found to read with success (500 lines an hour; SmartBear and Cisco, 2006).
     """

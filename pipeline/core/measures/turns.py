@@ -44,10 +44,10 @@ class Course(msgspec.Struct):
     rounds: int = 0
     #: when its newest commit became another one
     pushes: list[int] = []
-    #: time from the request or the last push to the last approval before its end
+    #: the longest time from its being ready, or from the last push before, to an approval before its end
     approved_after: int | None = None
-    #: everybody who was ever asked, in that order
-    asked: list[str] = []
+    #: everybody who was ever asked, in that order, and when for the last time
+    asked_at: dict[str, int] = {}
 
 
 def course_of(
@@ -112,7 +112,6 @@ class _Request:
         self._blockers: set[str] = set()
         self._approvals: set[str] = set()
         self._waited_on: dict[str, None] = {}
-        self._asked_at: dict[str, int] = {}
         self._opened_at = self._since = opened_at
         self._now: tuple[str, tuple[str, ...]] = ("", ())
 
@@ -173,10 +172,8 @@ class _Request:
                 self._waited_on.pop(name, None)
                 continue
             self._waited_on[name] = None
-            self._asked_at[name] = at
             self._blockers.discard(name)
-            if name not in self.course.asked:
-                self.course.asked.append(name)
+            self.course.asked_at[name] = at
 
     def _review(self, at: int, step: e.ReviewSubmitted) -> None:
         reviewer = step.reviewer
@@ -190,13 +187,9 @@ class _Request:
             self._approvals.add(reviewer)
             self._blockers.discard(reviewer)
             course = self.course
-            begins = (
-                self._opened_at,
-                course.ready_at,
-                self._asked_at.get(reviewer),
-                course.pushes[-1] if course.pushes else None,
-            )
-            course.approved_after = at - max(begin for begin in begins if begin is not None)
+            pushed_at = course.pushes[-1] if course.pushes else self._opened_at
+            elapsed = at - max(course.ready_at or self._opened_at, pushed_at)
+            course.approved_after = max(course.approved_after or 0, elapsed)
         elif step.decision == "changes_requested":
             self._approvals.discard(reviewer)
             self._blockers.add(reviewer)

@@ -176,7 +176,11 @@ def _version(name: str, at: int, history: Sequence[e.Event]) -> e.TeamDeclared |
     """What is declared of a team at a time, under its name or an alias that is no other team's name."""
     teams = [event for event in history if isinstance(event, e.TeamDeclared)]
     if all(version.team != name for version in teams):
-        known_as = sorted(version.team for version in teams if name in version.aliases)
+        known_as = sorted(
+            version.team
+            for version in teams
+            if any(name in (alias, alias.rpartition("/")[2]) for alias in version.aliases)
+        )
         name = known_as[0] if known_as else ""
     versions = sorted((v for v in teams if v.team == name), key=lambda v: (v.time, v.id))
     if not versions:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 from hypothesis import given, settings
 
 from pipeline.core import events as e
+from pipeline.core.entities import position
 from pipeline.core.facts import ReviewFact
 from tests.core.measures.step_by_step import reviews
-from tests.runs import Run, oracle
+from tests.runs import PARAMETERS, Run, oracle
 from tests.strategies import DAY, HOUR, histories
 from tests.worlds import (
     Told,
@@ -25,6 +29,7 @@ from tests.worlds import (
     reviewed,
     rewritten,
     team,
+    ticked,
 )
 
 ME, OTHER, THIRD = "p:1", "p:2", "p:3"
@@ -277,6 +282,72 @@ def test_a_merge_alone_says_nothing_about_its_review() -> None:
     told.then(reviewed("api#1", 3, OTHER, "approved"))
     row = review(told)
     assert (row.opened_at, row.ready_at, row.response_seconds) == (at(1), at(1), 2 * 3600)
+
+
+def test_two_tellings_of_a_merge_say_nothing_about_its_review_either() -> None:
+    clone = merged("api#1", 5, source_version=1)
+    clone = msgspec.structs.replace(clone, id="git acme/api#1 merged", source="git/acme/api")
+    told = Told(merged("api#1", 5, opened_at=at(1)), clone)
+    assert told.change("api#1").opened_at == at(1)
+    assert told.rows(ReviewFact) == []
+
+
+def test_the_first_response_is_measured_by_the_promise_of_those_who_gave_it() -> None:
+    told = Told(
+        requested(),
+        team("slow", members=[OTHER], response_minutes=480),
+        team("quick", members=[THIRD], response_minutes=60),
+        asked("api#1", NINE, OTHER),
+        reviewed("api#1", NINE + 3, OTHER, "commented"),
+        asked("api#1", NINE + 4, THIRD),
+    )
+    row = review(told)
+    assert (row.response_target_seconds, row.review_target_seconds) == (8 * 3600, 3600)
+    assert row.review_due_at == at(NINE + 5)
+    told.then(reviewed("api#1", NINE + 5, THIRD, "approved"))
+    row = review(told)
+    assert (row.response_target_seconds, row.review_target_seconds) == (8 * 3600, None)
+
+
+def test_the_red_check_of_an_open_request_is_never_forgotten() -> None:
+    """However long it lies there, and whatever has it looked at again."""
+    told = Told(requested(), checked("acme/api", HEAD, NINE + 1, "failure"))
+    for day in range(0, 40 * 7, 7):
+        told.then(ticked(24 * day))
+    told.then(declared("api", 24 * 280))
+    assert (review(told).turn, review(told).turn_since_at) == ("author", at(NINE + 1))
+
+
+def test_commits_that_were_looked_at_rest_again() -> None:
+    told = Told(requested(), checked("acme/api", HEAD, NINE + 1, "failure"), ticked(20), ticked(21))
+    commit = told.run.workspace.entities["commit"][f"acme/api@{HEAD}"]
+    assert commit._tellings is None
+    told.then(declared("checkout", 22, repositories=["acme/api"]))
+    assert review(told).service == "checkout"
+    assert commit._tellings is None
+
+
+def test_a_rebuild_applies_a_catalogue_to_what_was_forgotten_before_it() -> None:
+    """The first version of a team holds from the beginning; a rebuild reads what is declared first."""
+    short = replace(PARAMETERS, horizon=20 * DAY)
+    history: list[e.Event] = []
+    for day in range(0, 200, 5):
+        name, hours = f"api#{day + 1}", 24 * day + NINE
+        history += [opened(name, hours, author=ME), reviewed(name, hours + 1, OTHER, "approved")]
+        history += [merged(name, hours + 2, author=ME)]
+    catalogue = [team("shop", 24 * 200), declared("api", 24 * 200, repositories=["acme/api"], team="shop")]
+    live = Run(short)
+    for event in [*history, *catalogue]:
+        live.take([event])
+    late = {row.team for row in live.table(ReviewFact.table).values() if isinstance(row, ReviewFact)}
+    assert late == {"", "shop"}, "what was forgotten is not looked at again"
+    rebuilt = Run(short, rebuilding=True)
+    for event in sorted([*history, *catalogue], key=lambda event: (position(event), event.time)):
+        rebuilt.take([event])
+    rows = rebuilt.table(ReviewFact.table)
+    assert len(rows) == len(live.table(ReviewFact.table)) == 40
+    assert {row.team for row in rows.values() if isinstance(row, ReviewFact)} == {"shop"}
+    assert rebuilt.workspace.clock.now == at(24 * 195 + NINE + 2), "what is declared makes nothing old"
 
 
 def test_a_request_that_was_never_opened_has_no_row() -> None:

@@ -31,6 +31,10 @@ def points(changed_after: bool = False, **features: Any) -> int:
         ({"words": 2, "filler": True, "path": "app", "line": True, "question": True}, True, 0),
         ({"words": 0, "path": "app", "line": True}, True, 0),
         ({"words": 3}, False, 0),
+        # a source that tells no words
+        ({"characters": 400, "path": "app", "question": True}, True, 4),
+        ({"characters": 0, "path": "app"}, True, 0),
+        ({"characters": 3, "path": "app", "filler": True}, True, 0),
         ({"words": 3}, True, 0),
         ({"words": 7, "question": True}, False, 1),
         ({"words": 8, "question": True}, False, 2),
@@ -108,12 +112,12 @@ def test_who_approves_faster_than_anybody_reads(approved_at: float, lines: int |
     [
         ([], 3600),
         ([rewritten("api#1", 1.5, head_sha=NEXT)], 1800),
-        ([asked("api#1", 1.75, OTHER)], 900),
-        ([asked("api#1", 1.75, "p:3")], 3600),
-        ([rewritten("api#1", 1.5, head_sha=NEXT), asked("api#1", 1.25, OTHER)], 1800),
+        ([asked("api#1", 1.75, OTHER)], 3600),
+        # who approved with care, and again after another push
+        ([reviewed("api#1", 1.75, OTHER, "approved"), rewritten("api#1", 1.9, head_sha=NEXT)], 2700),
     ],
 )
-def test_the_time_before_an_approval_begins_with_the_request_or_the_last_push(
+def test_the_time_before_an_approval_begins_with_the_opening_or_the_last_push(
     later: list[Any], seconds: int
 ) -> None:
     told = Told(opened("api#1", 1, author=ME, head_sha=HEAD), *later, reviewed("api#1", 2, OTHER, "approved"))
