@@ -40,7 +40,7 @@ def test_every_command_works_while_up_holds_the_directory(tmp_path: Path) -> Non
         ["evaluate"],
         ["export", exported],
         ["replay", exported],
-        ["simulate", "--weeks", "1", "--services", "4", "--into-log", "--workspace", "made-up"],
+        ["simulate", "--weeks", "1", "--services", "8", "--into-log", "--workspace", "made-up"],
         ["rebuild"],
         ["renormalize", "--source", "github"],
         ["backup", tmp_path / "backup.tar"],
