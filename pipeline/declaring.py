@@ -18,6 +18,7 @@ import msgspec
 from pipeline.codec import Codec
 from pipeline.core.entities import Entity
 from pipeline.core.events import RECORDS, Event, ServiceDeclared, TeamDeclared
+from pipeline.core.tellings import said
 from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS
@@ -31,7 +32,6 @@ from pipeline.sources.times import TIME_MIN, instant
 Key: TypeAlias = tuple[str, str]
 
 _RECORDS = {record: KINDS[struct] for record, struct in RECORDS.items() if struct in KINDS}
-_ENVELOPE = len(Event.__struct_fields__)
 
 
 def aliases_of(event: Event) -> list[str]:
@@ -117,7 +117,7 @@ def changes(held: Declarations, entries: Iterable[Entry], person_token: PersonTo
         versions = held.versions(key)
         if entry.valid_from is not None:
             time = entry.valid_from
-        elif versions and _same(versions[-1], event):
+        elif versions and said(versions[-1]) == said(event):
             found.unchanged += 1
             continue
         else:
@@ -125,7 +125,7 @@ def changes(held: Declarations, entries: Iterable[Entry], person_token: PersonTo
             time = max(beginning, versions[-1].time + 1) if versions else beginning
         identifier = f"{SOURCE} {entry.kind} {entry.name} {instant(time)}"
         telling = held.held(key, identifier)
-        if telling is not None and not telling.retracted and _same(telling, event):
+        if telling is not None and not telling.retracted and said(telling) == said(event):
             found.unchanged += 1
             continue
         event = msgspec.structs.replace(
@@ -144,11 +144,6 @@ def changes(held: Declarations, entries: Iterable[Entry], person_token: PersonTo
 def _begins(entry: Entry) -> tuple[bool, int]:
     # what holds from now on comes last: now is after everything else that is told
     return (entry.valid_from is None, entry.valid_from or 0)
-
-
-def _same(held: Event, told: Event) -> bool:
-    """Whether two tellings say the same of the thing itself."""
-    return msgspec.structs.astuple(held)[_ENVELOPE:] == msgspec.structs.astuple(told)[_ENVELOPE:]
 
 
 def _take_back(held: Declarations, key: Key, now: int, found: Changes) -> None:

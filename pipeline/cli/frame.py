@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 ERROR_CHARACTERS_MAX = 600
 
+#: the argument of commands that read files
+FILES = click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Loader = Callable[[], click.Command]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.frame import Invocation, examples, shared_options
+from pipeline.cli.frame import FILES, Invocation, examples, shared_options
 from pipeline.cli.instants import INSTANT, microseconds
 from pipeline.cli.output import format_option
 from pipeline.cli.progress import bars
@@ -147,13 +147,7 @@ def git(
         "aftermerge import history app.jsonl --incidents-from reverts --without-planned",
     ),
 )
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
+@FILES
 @click.option(
     "--incidents-from",
     type=Kinds(),
@@ -194,13 +188,7 @@ def history(
         "aftermerge import catalogue teams.yaml services/*.yaml",
     ),
 )
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
+@FILES
 @format_option
 @shared_options
 @click.pass_obj

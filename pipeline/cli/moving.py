@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import click
 
 from pipeline.cli.exits import Exit, Problem
-from pipeline.cli.frame import Invocation, examples, shared_options
+from pipeline.cli.frame import FILES, Invocation, examples, shared_options
 from pipeline.cli.output import format_option
 from pipeline.cli.progress import bars
 from pipeline.cli.reporting import report
-
-STANDARD_OUTPUT = Path("-")
-
-READABLE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+from pipeline.cli.writing import written
 
 
 @click.command(
@@ -30,7 +22,7 @@ READABLE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path
         "aftermerge --workspace acme replay monday.jsonl tuesday.jsonl",
     ),
 )
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=READABLE)
+@FILES
 @click.option(
     "--as-received",
     is_flag=True,
@@ -74,7 +66,7 @@ def export(invocation: Invocation, file: Path | None) -> None:
     from pipeline.sources.cloudevents import render
 
     count = 0
-    with opened(invocation.settings, create=False) as parts, bars() as progress, _written(file) as out:
+    with opened(invocation.settings, create=False) as parts, bars() as progress, written(file) as out:
         total = parts.log.end("events", parts.partition)
         for offset, event in events_of(parts):
             out.write(render(event, parts.workspace) + b"\n")
@@ -87,20 +79,3 @@ def export(invocation: Invocation, file: Path | None) -> None:
             hint="`aftermerge --workspace NAME export` names another one",
             code=Exit.NOTHING,
         )
-
-
-@contextmanager
-def _written(file: Path | None) -> Iterator[BinaryIO]:
-    """Where to write; a file appears under its name when all of it is there."""
-    if file is None or file == STANDARD_OUTPUT:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    unfinished = file.with_name(file.name + ".part")
-    with unfinished.open("wb") as plain:
-        if file.suffix == ".gz":
-            with gzip.open(plain, "wb") as packed:
-                yield cast(BinaryIO, packed)
-        else:
-            yield plain
-    unfinished.replace(file)

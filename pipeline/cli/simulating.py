@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from pipeline.cli.exits import Problem
 from pipeline.cli.frame import Invocation, examples, shared_options
 from pipeline.cli.instants import INSTANT, machine_now, microseconds
-from pipeline.cli.moving import STANDARD_OUTPUT
 from pipeline.cli.output import format_option
 from pipeline.cli.progress import bars
 from pipeline.cli.reporting import Line, Outcome, report
+from pipeline.cli.writing import STANDARD_OUTPUT, written
 from pipeline.simulate.options import EVENTS_MAX, LAGS, MODES, Faults, InvalidOption, Options, Planted
 
 if TYPE_CHECKING:
@@ -205,7 +203,7 @@ def _to_file(
 
     world, count = _world(options, events, Persons(_KEY).person_token), 0
     writer = LineWriter(invocation.settings.workspace)
-    with bars() as progress, _opened(target) as out, _kept(truth) as keep:
+    with bars() as progress, written(target) as out, _kept(truth) as keep:
         for told in _limited(world.weeks(), events):
             for start in range(0, len(told.events), LINES_EVENTS_MAX):
                 out.write(writer.lines(told.events[start : start + LINES_EVENTS_MAX]))
@@ -263,24 +261,6 @@ def _limited(weeks: Iterable[Told], events: int | None) -> Iterator[Told]:
 
 
 @contextmanager
-def _opened(target: Path) -> Iterator[BinaryIO]:
-    """Where to write; a file appears under its name when all of it is there."""
-    if target == STANDARD_OUTPUT:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    unfinished = target.with_name(target.name + ".part")
-    with unfinished.open("wb") as plain:
-        if target.suffix == ".gz":
-            # neither its name nor the time of writing, so that equal worlds are equal files
-            with gzip.GzipFile("", "wb", fileobj=plain, mtime=0) as packed:
-                yield cast(BinaryIO, packed)
-        else:
-            yield plain
-    unfinished.replace(target)
-
-
-@contextmanager
 def _kept(truth: Path | None) -> Iterator[Callable[[Iterable[Truth]], None]]:
     """Where truths go; nowhere when nobody asks."""
     from pipeline.simulate.truth import truth_line
@@ -289,7 +269,7 @@ def _kept(truth: Path | None) -> Iterator[Callable[[Iterable[Truth]], None]]:
         yield lambda truths: None
         return
     with ExitStack() as stack:
-        out = stack.enter_context(_opened(truth))
+        out = stack.enter_context(written(truth))
 
         def keep(truths: Iterable[Truth]) -> None:
             out.writelines(truth_line(row) + b"\n" for row in truths)

@@ -6,8 +6,7 @@ to what became another thing.
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pipeline.core.change_index import ChangeIndex, stands
 from pipeline.core.changes import ChangeSummary, risk_of, summarise
@@ -16,6 +15,7 @@ from pipeline.core.entities import Entity
 from pipeline.core.grouping import Group, Report
 from pipeline.core.parameters import Risk
 from pipeline.core.references import References
+from pipeline.core.reverts import Reverts
 
 
 class Building:
@@ -34,10 +34,7 @@ class Building:
         self.artifacts: dict[str, tuple[tuple[int, str, str], ...]] = {}
         #: commit -> deploy tags, digests and keys of what was built from it
         self._names_of_commit: dict[str, tuple[str, ...]] = {}
-        #: change, commit or tag -> the changes that revert it, and when they were merged
-        self._reverted: dict[str, dict[str, int]] = {}
-        #: when changes that revert others were merged, in order
-        self.revert_times: list[int] = []
+        self.reverts = Reverts()
         self._risk: dict[str, float] = {}
         #: rows to write again, and changes that are no more
         self.stale_changes: dict[str, None] = {}
@@ -66,7 +63,11 @@ class Building:
             self._touch_new(key, new)
         else:
             self._touch_corrected(key, old, new)
-        self._correct_reverts(key, old, new)
+        for reference in self.reverts.replace(key, old, new):
+            for target in {reference, *self.index.by_sha.get(reference, ())}:
+                if self.summary_of(target) is not None:
+                    self.stale_changes[target] = None
+                    references.touch_incidents_of(target)
         self._correct_risk(
             key, new, moved=old is None or old.paths != new.paths or old.additions != new.additions
         )
@@ -109,11 +110,27 @@ class Building:
         entity.summary = new
         if old == new:
             return
-        for change in self.index.by_sha.get(new.sha, ()):
+        for change, summary in self.changes_of(key):
+            self.stale_changes[change] = None
+            self._correct_risk(change, summary)
+
+    def changes_of(self, commit: str) -> Iterator[tuple[str, ChangeSummary]]:
+        """The changes that a commit (``repository@sha``) belongs to."""
+        repository, _, sha = commit.rpartition("@")
+        for change in self.index.by_sha.get(sha, ()):
             summary = self.summary_of(change)
-            if summary is not None and summary.repository == new.repository:
-                self.stale_changes[change] = None
-                self._correct_risk(change, summary)
+            if summary is not None and summary.repository == repository:
+                yield change, summary
+
+    def reverted_by(self, change: str) -> list[tuple[int, str]]:
+        """Who reverted a change, and when, in order."""
+        summary = self.summary_of(change)
+        return self.reverts.of((change, *summary.aliases) if summary is not None else (change,), but=change)
+
+    def reverted_at(self, change: str) -> int | None:
+        """When a change was first reverted."""
+        found = self.reverted_by(change)
+        return found[0][0] if found else None
 
     def checks_of(self, summary: ChangeSummary) -> tuple[int, int]:
         """Checks on a change's commits: how many, and how many failed in the end."""
@@ -158,46 +175,6 @@ class Building:
         group.risk = round(min(risk.deployment_max, total) if group.changes else risk.unlinked, 6)
         group.additions = additions
         group.components = components
-
-    # -- reverts --------------------------------------------------------------------------------
-
-    def _correct_reverts(self, key: str, old: ChangeSummary | None, new: ChangeSummary) -> None:
-        if old is None:
-            if not new.reverts:
-                return
-        elif (old.reverts, old.merged_at) == (new.reverts, new.merged_at):
-            return
-        if old is not None and old.reverts and old.merged_at is not None:
-            self.revert_times.remove(old.merged_at)
-        if new.reverts and new.merged_at is not None:
-            insort(self.revert_times, new.merged_at)
-        for reference in {*(old.reverts if old else ()), *new.reverts}:
-            reverters = self._reverted.setdefault(reference, {})
-            reverters.pop(key, None)
-            if reference in new.reverts and new.merged_at is not None:
-                reverters[key] = new.merged_at
-            if not reverters:
-                del self._reverted[reference]
-            for target in {reference, *self.index.by_sha.get(reference, ())}:
-                if self.summary_of(target) is not None:
-                    self.stale_changes[target] = None
-                    self._references.touch_incidents_of(target)
-
-    def reverted_by(self, change: str) -> list[tuple[int, str]]:
-        """Who reverted a change, and when, in order."""
-        if not self._reverted:
-            return []
-        summary = self.summary_of(change)
-        names = (change, *summary.aliases) if summary is not None else (change,)
-        found = {
-            (at, key) for name in names for key, at in self._reverted.get(name, {}).items() if key != change
-        }
-        return sorted(found)
-
-    def reverted_at(self, change: str) -> int | None:
-        """When a change was first reverted."""
-        found = self.reverted_by(change)
-        return found[0][0] if found else None
 
     # -- artifacts ------------------------------------------------------------------------------
 
@@ -264,8 +241,12 @@ class Building:
                 artifact: ArtifactSummary | None = entity.summary  # type: ignore[assignment]
                 if artifact is None or self._forget_artifact(key, artifact):
                     artifacts.append(key)
-        old = [key for key, entity in self._commits.items() if entity.newest_at < before]
-        commits = [key for key in old if not self.index.under_review(key, self.summary_of)]
+        commits = [
+            key
+            for key, entity in self._commits.items()
+            # the checks of an open request say whose turn it is
+            if entity.newest_at < before and all(known.state != "open" for _, known in self.changes_of(key))
+        ]
         return {"change": list(changes), "commit": commits, "artifact": artifacts}
 
     def _old_changes(self, before: int) -> dict[str, ChangeSummary]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.core.changes import ChangeSummary
 from pipeline.core.timeline import Timeline
@@ -58,12 +58,6 @@ class ChangeIndex:
                 by_sha.pop(sha, None)
             else:
                 by_sha[sha] = tuple([owner for owner in held if owner != key])
-
-    def under_review(self, commit: str, summary_of: Callable[[str], ChangeSummary | None]) -> bool:
-        """Whether a commit (``repository@sha``) is one of an open request: its checks matter still."""
-        repository, _, sha = commit.rpartition("@")
-        changes = map(summary_of, self.by_sha.get(sha, ()))
-        return any(known and known.state == "open" and known.repository == repository for known in changes)
 
     def forget(self, changes: Mapping[str, ChangeSummary]) -> None:
         """Take changes out that are too old to be asked for: all of a branch in one pass."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.core.entities import Entity
@@ -22,40 +23,39 @@ class CommitSummary(NamedTuple):
 
 def summarise_commit(entity: Entity) -> CommitSummary:
     """The last attempt of each check counts."""
-    last: dict[str, CheckFinished] = {}
     repository, _, sha = entity.key.rpartition("@")
-    for event in _counted(entity):
-        held = last.get(event.name)
-        if held is None or (event.attempt, event.time) >= (held.attempt, held.time):
-            last[event.name] = event
+    last = {event.name: event for event in _last_attempts(entity)}
     failed = sum(1 for event in last.values() if event.outcome in _FAILED)
     return CommitSummary(repository, sha, len(last), failed)
 
 
 def redness_of(entity: Entity) -> list[tuple[int, bool]]:
     """When some check of a commit began to fail in its last attempt, and when none did any more."""
-    last: dict[str, CheckFinished] = {}
     failing: set[str] = set()
     found: list[tuple[int, bool]] = []
-    for event in _counted(entity):
-        held = last.get(event.name)
-        if held is not None and (event.attempt, event.time) < (held.attempt, held.time):
-            continue
-        last[event.name] = event
+    for event in _last_attempts(entity):
         (failing.add if event.outcome in _FAILED else failing.discard)(event.name)
         if not found or found[-1][1] != bool(failing):
             found.append((event.time, bool(failing)))
     return found
 
 
-def _counted(entity: Entity) -> list[CheckFinished]:
-    """What the checks of a commit said; a run of several jobs only where nobody told of its jobs."""
+def _last_attempts(entity: Entity) -> Iterator[CheckFinished]:
+    """What each check of a commit says from its time on; the end of an earlier attempt says nothing then.
+
+    A run of several jobs counts only where nobody told of its jobs.
+    """
     told = [
         event
         for event in entity.events()
         if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED
     ]
-    return [event for event in told if event.kind != "workflow"] or told
+    last: dict[str, CheckFinished] = {}
+    for event in [event for event in told if event.kind != "workflow"] or told:
+        held = last.get(event.name)
+        if held is None or (event.attempt, event.time) >= (held.attempt, held.time):
+            last[event.name] = event
+            yield event
 
 
 class ArtifactSummary(NamedTuple):

@@ -78,7 +78,7 @@ class Circumstances:
 
     def reverts_between(self, start: int, end: int) -> bool:
         """Whether any change was reverted in ``[start, end]``."""
-        return any_within(self._building.revert_times, start, end)
+        return any_within(self._building.reverts.times, start, end)
 
     def services_rolled_back(self, environment: str, start: int, end: int) -> int:
         """How many services a rollback touched in a period."""

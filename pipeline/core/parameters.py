@@ -121,7 +121,7 @@ class Remarks:
 
 
 @dataclass(frozen=True)
-class Reviewing:
+class ReviewLimits:
     """What is measured of reviews, where nobody declared otherwise."""
 
     #: working time within which a first response is due
@@ -174,7 +174,7 @@ class Parameters:
     reach: Reach = field(default_factory=Reach)
     weights: EvidenceWeights = field(default_factory=EvidenceWeights)
     risk: Risk = field(default_factory=Risk)
-    reviewing: Reviewing = field(default_factory=Reviewing)
+    reviewing: ReviewLimits = field(default_factory=ReviewLimits)
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

@@ -6,12 +6,11 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import chain, pairwise
 
-from msgspec.structs import astuple
-
 from pipeline.core.entities import Entity
-from pipeline.core.events import Event, TeamDeclared
-from pipeline.core.measures.working_time import Hours
+from pipeline.core.events import TeamDeclared
 from pipeline.core.parameters import MINUTE
+from pipeline.core.tellings import said
+from pipeline.core.working_time import Hours
 
 MINUTES_A_DAY, SECONDS_A_DAY, DAYS_A_WEEK = 1_440, 86_400, 7
 #: hours of those who declared none: Monday to Friday, 9 to 17, UTC
@@ -34,7 +33,7 @@ class Teams:
         teams_of: dict[str, set[str]] = {}
         for name in sorted(entities):
             told = [event for event in entities[name].events() if isinstance(event, TeamDeclared)]
-            versions = [now for before, now in pairwise([None, *told]) if now and not _same(before, now)]
+            versions = [*told[:1], *(now for before, now in pairwise(told) if said(before) != said(now))]
             if not versions:
                 continue
             self._versions[name] = ([event.time for event in versions[1:]], versions)
@@ -53,7 +52,7 @@ class Teams:
 
     def _said(self) -> dict[str, list[tuple[int, tuple[object, ...]]]]:
         return {
-            name: [(version.time if number else 0, _told(version)) for number, version in enumerate(versions)]
+            name: [(version.time if number else 0, said(version)) for number, version in enumerate(versions)]
             for name, (_, versions) in self._versions.items()
         }
 
@@ -81,16 +80,6 @@ class Teams:
     def hours(self, versions: Iterable[TeamDeclared]) -> frozenset[Hours]:
         """When the members of these teams work; the default for none."""
         return frozenset(self._hours[version.id] for version in versions) or _DEFAULT
-
-
-def _told(version: TeamDeclared) -> tuple[object, ...]:
-    """What a version says, beside when and by whom."""
-    return astuple(version)[len(Event.__struct_fields__) :]
-
-
-def _same(before: TeamDeclared | None, now: TeamDeclared) -> bool:
-    """Whether a version only repeats the one before it."""
-    return before is not None and _told(before) == _told(now)
 
 
 _DEFAULT = frozenset({DEFAULT_HOURS})

@@ -25,6 +25,11 @@ def content(event: Event) -> bytes:
     return _encode(msgspec.structs.replace(event, received_at=0, imported=False))
 
 
+def said(event: Event) -> tuple[object, ...]:
+    """What an event says of the thing itself, beside where, when and from whom it comes."""
+    return msgspec.structs.astuple(event)[len(Event.__struct_fields__) :]
+
+
 def _receipt(event: Event) -> tuple[bool, int]:
     return (event.imported, event.received_at)
 

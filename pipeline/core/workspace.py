@@ -26,7 +26,7 @@ from pipeline.core.entities import Entity, position
 from pipeline.core.events import RECORDS, Event
 from pipeline.core.incident_rows import delete_incident, incident_fact, write_incident
 from pipeline.core.investigation import Investigation
-from pipeline.core.measures.reviewing import Reviewing
+from pipeline.core.measured import Measured
 from pipeline.core.parameters import Parameters
 from pipeline.core.periods import Period, burn_fact, drift_fact, read_periods
 from pipeline.core.references import References, Touched
@@ -68,9 +68,7 @@ class Workspace:
         self.investigation = Investigation(
             parameters, self.entities, self.catalogue, self.building, self.delivery
         )
-        self.reviewing = Reviewing(
-            parameters.reviewing, self.entities, self.catalogue, self.teams, self.building
-        )
+        self.measured = Measured(parameters, self.entities, self.catalogue, self.teams, self.building)
         self._changelog = Changelog(self.entities, self.investigation.tally)
         self._dirty: Families = {family: {} for family in FAMILIES}
 
@@ -145,7 +143,7 @@ class Workspace:
         self._correct(rows)
         write_delivery(self.delivery, rows)
         write_building(self.building, self.delivery, rows)
-        self.reviewing.write(rows)
+        self.measured.write(rows)
         self._write_incidents(rows)
         self._settle()
         self._evict_when_due()
@@ -159,7 +157,7 @@ class Workspace:
         write_delivery(self.delivery, unread)
         self._write_incidents(unread)
         self.building.clear_stale()
-        self.reviewing.settle()
+        self.measured.settle()
         self._settle()
 
     def _correct(self, rows: Rows) -> None:
@@ -171,16 +169,16 @@ class Workspace:
         if dirty["service"]:
             self._derive_services(rows)
         if moved or dirty["service"]:
-            self.reviewing.everything_corrected()
+            self.measured.declarations_corrected()
         # commits come first: the risk of a change is then worked out once
         for key, entity in dirty["commit"].items():
             building.correct_commit(key, entity)
-            self.reviewing.commit_corrected(key)
+            self.measured.commit_corrected(key)
             entity.pack()
         for key, entity in dirty["change"].items():
             known = entity.summary
             building.correct_change(key, entity)
-            self.reviewing.change_corrected(key, known, entity.summary)
+            self.measured.change_corrected(key, known, entity.summary)
             entity.pack()
         for key, entity in dirty["artifact"].items():
             building.correct_artifact(key, entity)

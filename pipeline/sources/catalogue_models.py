@@ -10,15 +10,14 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.core.events import InvalidEvent
+from pipeline.core.teams import DAYS_A_WEEK, MINUTES_A_DAY
 from pipeline.sources.public_holidays import UnknownCountry, day_number, public_holidays
 from pipeline.sources.teams import (
     ALIASES_MAX,
-    DAY_MINUTES,
     HOLIDAYS_MAX,
     MEMBERS_MAX,
     NAME_CHARACTERS_MAX,
     RESPONSE_MINUTES_MAX,
-    WEEK_DAYS,
     check_hours,
 )
 from pipeline.sources.times import micros
@@ -69,8 +68,8 @@ def _day(told: Any) -> int:
 def _minute(told: Any) -> int:
     """A time of day in minutes after midnight."""
     match = _CLOCK.fullmatch(str(told))
-    minute = int(match[1]) * 60 + int(match[2]) if match else DAY_MINUTES + 1
-    if minute > DAY_MINUTES:
+    minute = int(match[1]) * 60 + int(match[2]) if match else MINUTES_A_DAY + 1
+    if minute > MINUTES_A_DAY:
         raise ValueError(f"{str(told)[:40]!r} is no time of day: write 09:00 or 17:30, at most 24:00")
     return minute
 
@@ -149,7 +148,7 @@ class Written(BaseModel):
 class WrittenHours(Written):
     """When a team works."""
 
-    days: Annotated[list[Annotated[int, BeforeValidator(_day)]], Field(max_length=WEEK_DAYS)] = []
+    days: Annotated[list[Annotated[int, BeforeValidator(_day)]], Field(max_length=DAYS_A_WEEK)] = []
     opens: Annotated[Minute | None, Field(validation_alias="from")] = None
     closes: Annotated[Minute | None, Field(validation_alias="to")] = None
 

@@ -12,7 +12,9 @@ from typing import TypeVar
 import msgspec
 
 from pipeline.core.events import Event, InvalidEvent, TeamDeclared
-from pipeline.sources.times import MICROSECONDS, TIME_MAX, TIME_MIN
+from pipeline.core.parameters import DAY
+from pipeline.core.teams import DAYS_A_WEEK, DEFAULT_HOURS, MINUTES_A_DAY, SECONDS_A_DAY
+from pipeline.sources.times import TIME_MAX, TIME_MIN
 from pipeline.sources.zones import offsets_of
 
 MEMBERS_MAX = 1_000
@@ -24,12 +26,6 @@ NAME_CHARACTERS_MAX = 200
 #: a year by the wall clock
 RESPONSE_MINUTES_MAX = 366 * 24 * 60
 
-DAY_MINUTES = 24 * 60
-#: when the day of a team begins and ends that says neither
-OPENS_MINUTE, CLOSES_MINUTE = 9 * 60, 17 * 60
-WEEK_DAYS = 7
-_DAY_SECONDS = 86_400
-_DAY_MICROSECONDS = _DAY_SECONDS * MICROSECONDS
 
 E = TypeVar("E", bound=Event)
 
@@ -47,9 +43,9 @@ def completed(event: E) -> E:
         return event
     _check_sizes(event)
     days, holidays = sorted(set(event.days)), sorted(set(event.holidays))
-    if days and not 1 <= days[0] <= days[-1] <= WEEK_DAYS:
+    if days and not 1 <= days[0] <= days[-1] <= DAYS_A_WEEK:
         raise InvalidTeam(f"days: {days}: a day is 1 (Monday) to 7 (Sunday)")
-    if holidays and not TIME_MIN // _DAY_MICROSECONDS <= holidays[0] <= holidays[-1] <= _LAST_DATE:
+    if holidays and not TIME_MIN // DAY <= holidays[0] <= holidays[-1] <= _LAST_DATE:
         raise InvalidTeam("holidays: a date is its days since 1970-01-01, in the years 1990 to 2262")
     check_hours(event.opens_minute, event.closes_minute)
     if event.response_minutes is not None and not 0 < event.response_minutes <= RESPONSE_MINUTES_MAX:
@@ -69,16 +65,16 @@ def completed(event: E) -> E:
     )
 
 
-_LAST_DATE = TIME_MAX // _DAY_MICROSECONDS
+_LAST_DATE = TIME_MAX // DAY
 
 
 def check_hours(opens: int | None, closes: int | None) -> None:
     """Whether a day can begin and end so, in minutes after midnight; raises ``InvalidTeam``."""
-    begin = OPENS_MINUTE if opens is None else opens
-    end = CLOSES_MINUTE if closes is None else closes
+    begin = DEFAULT_HOURS.opens_minute if opens is None else opens
+    end = DEFAULT_HOURS.closes_minute if closes is None else closes
     for name, minute in (("opens_minute", begin), ("closes_minute", end)):
-        if not 0 <= minute <= DAY_MINUTES:
-            raise InvalidTeam(f"{name}: {minute}: a day has the minutes 0 to {DAY_MINUTES}")
+        if not 0 <= minute <= MINUTES_A_DAY:
+            raise InvalidTeam(f"{name}: {minute}: a day has the minutes 0 to {MINUTES_A_DAY}")
     if end <= begin:
         raise InvalidTeam(
             f"closes_minute: the day ends at {clock(end)}, not after its beginning at {clock(begin)}:"
@@ -95,7 +91,7 @@ def _check_sizes(team: TeamDeclared) -> None:
     for name, most in (
         ("members", MEMBERS_MAX),
         ("aliases", ALIASES_MAX),
-        ("days", WEEK_DAYS),
+        ("days", DAYS_A_WEEK),
         ("holidays", HOLIDAYS_MAX),
         ("offsets_from", OFFSETS_MAX),
     ):
@@ -116,5 +112,5 @@ def _check_offsets(changes: list[int], seconds: list[int]) -> None:
     rising = all(earlier < later for earlier, later in pairwise(changes))
     if not rising or (changes and not TIME_MIN <= changes[0] <= changes[-1] <= TIME_MAX):
         raise InvalidTeam("offsets_from: rising microseconds of the years 1990 to 2262 are meant")
-    if max(map(abs, seconds)) >= _DAY_SECONDS:
+    if max(map(abs, seconds)) >= SECONDS_A_DAY:
         raise InvalidTeam("offsets_seconds: less than a day is meant")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.core.entities import Entity
 from pipeline.core.events import TeamDeclared
-from pipeline.core.measures.working_time import working_time
 from pipeline.core.teams import DEFAULT_HOURS, Teams, hours_of
+from pipeline.core.working_time import working_time
 from tests.strategies import DAY, EVENTS
 from tests.worlds import at, back, team
 

@@ -105,7 +105,7 @@ def test_the_context_holds_what_is_copied_and_nothing_secret() -> None:
     for source in copied:
         assert (ROOT / source).exists(), source
         assert sent(source), source
-    assert sent("pipeline/core/events.py")
+    assert sent("pipeline/core/events/changes.py")
     for kept in (
         ".env",
         "compose/.env",
@@ -116,7 +116,7 @@ def test_the_context_holds_what_is_copied_and_nothing_secret() -> None:
     ):
         assert not sent(kept), kept
     assert not sent("examples/kubernetes/sink.yaml")
-    assert not sent("pipeline/core/events.cpython-311-x86_64-linux-gnu.so")
+    assert not sent("pipeline/core/entities.cpython-311-x86_64-linux-gnu.so")
 
 
 def sent(path: str) -> bool:

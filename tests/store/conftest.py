@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import resources
 from pipeline.store import AT_ONCE, Patience, Store
+from tests.store.world import fill
 
 _numbers = count(1)
 
@@ -34,6 +35,13 @@ def without_rows(dsn: str) -> Iterator[Store]:
     for store in fresh(dsn):
         store.migrate()
         yield store
+
+
+@pytest.fixture(scope="module")
+def world(without_rows: Store) -> Store:
+    """The small world; made once, since the tests only read it."""
+    fill(without_rows)
+    return without_rows
 
 
 def fresh(dsn: str, patience: Patience = AT_ONCE) -> Iterator[Store]:

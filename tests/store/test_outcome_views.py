@@ -7,17 +7,7 @@ import pytest
 from pipeline.core.facts import DeploymentFact, DriftFact, IncidentFact
 from pipeline.store import Store
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, moment, row
-from tests.store.world import fill
-
-
-@pytest.fixture(scope="module")
-def world(without_rows: Store) -> Store:
-    fill(without_rows)
-    return without_rows
-
-
-def ask(store: Store, columns: str, view: str, where: str = "") -> list[tuple[object, ...]]:
-    return store.query(f"SELECT {columns} FROM {view} {where}").rows
+from tests.store.world import ask, fill
 
 
 def test_incidents_by_cause(world: Store) -> None:

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pipeline.store import Store
 from tests.store.rows import DAY, MONDAY, WORKSPACE, batch, event, moment
-from tests.store.world import fill, reviewed
-
-
-@pytest.fixture(scope="module")
-def world(without_rows: Store) -> Store:
-    fill(without_rows)
-    return without_rows
-
-
-def ask(store: Store, columns: str, view: str, where: str = "") -> list[tuple[object, ...]]:
-    return store.query(f"SELECT {columns} FROM {view} {where}").rows
+from tests.store.world import ask, fill, reviewed
 
 
 def test_time_to_merge(world: Store) -> None:

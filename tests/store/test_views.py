@@ -13,16 +13,9 @@ from pipeline.store import Result, Store
 from pipeline.store.migrations import read_views
 from tests.store.conftest import fresh
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, moment, row
-from tests.store.world import fill, fill_superseded
+from tests.store.world import ask, fill, fill_superseded
 
 VIEWS = sorted((resources.sql() / "views").glob("*.sql"))
-
-
-@pytest.fixture(scope="module")
-def world(without_rows: Store) -> Store:
-    """The small world; made once, since the tests only read it."""
-    fill(without_rows)
-    return without_rows
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +29,6 @@ def superseded(dsn: str) -> Iterator[Store]:
         fill_superseded(store)
         fill(store)
         yield store
-
-
-def ask(store: Store, columns: str, view: str, where: str = "") -> list[tuple[object, ...]]:
-    """Columns of a view in its own order; floats are compared as they are shown."""
-    return store.query(f"SELECT {columns} FROM {view} {where}").rows
 
 
 @pytest.mark.parametrize("path", VIEWS, ids=lambda path: path.stem)

@@ -187,6 +187,11 @@ def drifts() -> list[Fact]:
     ]  # fmt: skip
 
 
+def ask(store: Store, columns: str, view: str, where: str = "") -> list[tuple[object, ...]]:
+    """Columns of a view in its own order; floats are compared as they are shown."""
+    return store.query(f"SELECT {columns} FROM {view} {where}").rows
+
+
 def reviewed(change: str, opened_at: int, **told: object) -> ReviewFact:
     known = {
         "repository": change.partition("#")[0], "ready_at": opened_at, "state": "open", "service": "api",

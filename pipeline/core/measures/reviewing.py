@@ -18,10 +18,10 @@ from pipeline.core.events import MICROSECONDS, TeamDeclared
 from pipeline.core.facts import ReviewFact
 from pipeline.core.measures.substance import is_rubber_stamp, remarks_of, substantive
 from pipeline.core.measures.turns import AUTHOR, MERGE, REVIEWERS, Course, Redness, Turn, course_of
-from pipeline.core.measures.working_time import WorkingTime, working_time
-from pipeline.core.parameters import Reviewing as Limits
+from pipeline.core.parameters import ReviewLimits
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams, response_target
+from pipeline.core.working_time import WorkingTime, working_time
 
 #: whose hours count where no team is known
 NO_TEAM = "default"
@@ -32,7 +32,7 @@ class Reviewing:
 
     def __init__(
         self,
-        limits: Limits,
+        limits: ReviewLimits,
         families: Mapping[str, Mapping[str, Entity]],
         catalogue: Catalogue,
         teams: Teams,
@@ -60,10 +60,8 @@ class Reviewing:
 
     def commit_corrected(self, key: str) -> None:
         """The checks of a commit became others."""
-        repository, _, sha = key.rpartition("@")
-        for change in self._building.index.by_sha.get(sha, ()):
-            summary = self._building.summary_of(change)
-            if summary is not None and summary.repository == repository and _is_request(summary):
+        for change, summary in self._building.changes_of(key):
+            if _is_request(summary):
                 self._stale[change] = None
 
     def everything_corrected(self) -> None:
@@ -177,9 +175,8 @@ class Reviewing:
         # nobody has waited for an answer longer than since he asked for it, or since he got one
         asked_at = min((course.asked_at[name] for name in last.waited_on), default=since)
         unanswered_since = max(since, asked_at, course.last_response_at or since)
-        hours = sums.hours(last)
+        hours, target = sums.of(last)
         fact.unanswered_since_at = unanswered_since
-        target = sums.target_of(last)
         fact.review_target_seconds = target // MICROSECONDS
         fact.review_due_at = hours.after(unanswered_since, target)
         windows = hours.windows(unanswered_since, self._limits.windows_max)
@@ -219,7 +216,7 @@ class _Sums:
             self.hours_of.add(NO_TEAM)
         if not answered:
             self._promises = versions
-        hours = self.hours(turn)
+        hours = self._hours(versions)
         if turn.end is not None:
             self.waiting += turn.end - turn.start
             self.waiting_working += hours.worked(turn.start, turn.end)
@@ -240,13 +237,13 @@ class _Sums:
             return [own] if own is not None else []
         return [versions[key] for key in sorted(versions)]
 
-    def target_of(self, turn: Turn) -> int:
-        """Working time within which those who are waited on in a turn answer."""
-        return response_target(self._versions(turn), self._default_target)
+    def of(self, turn: Turn) -> tuple[WorkingTime, int]:
+        """The hours of those who are waited on in a turn, and within how much of them they answer."""
+        versions = self._versions(turn)
+        return self._hours(versions), response_target(versions, self._default_target)
 
-    def hours(self, turn: Turn) -> WorkingTime:
-        """The working hours of those who are waited on in a turn."""
-        return working_time(self._teams.hours(self._versions(turn)))
+    def _hours(self, versions: list[TeamDeclared]) -> WorkingTime:
+        return working_time(self._teams.hours(versions))
 
     def response_seconds(self, course: Course) -> int | None:
         """Time waited until the first response; ``None``: none came."""
@@ -262,7 +259,7 @@ def _is_request(summary: object) -> bool:
     return isinstance(summary, ChangeSummary) and summary.opened_at is not None and summary.discussed
 
 
-def _size(lines: int | None, limits: Limits) -> str:
+def _size(lines: int | None, limits: ReviewLimits) -> str:
     if lines is None:
         return ""
     return next((name for below, name in limits.sizes if lines < below), limits.size_above)

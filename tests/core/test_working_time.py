@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pipeline.core.measures.working_time import (
+from pipeline.core.working_time import (
     BLOCK_DAYS,
     BLOCKS_MAX,
     LOOKAHEAD_DAYS_MAX,
@@ -21,7 +21,7 @@ from pipeline.core.measures.working_time import (
     working_time,
 )
 from pipeline.sources.zones import offsets_of
-from tests.core.measures import date_by_date
+from tests.core import date_by_date
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
