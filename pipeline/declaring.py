@@ -17,26 +17,21 @@ import msgspec
 
 from pipeline.codec import Codec
 from pipeline.core.entities import Entity
-from pipeline.core.events import RECORDS, Event, ServiceDeclared, TeamDeclared
+from pipeline.core.events import RECORDS, Event
 from pipeline.core.tellings import said
 from pipeline.log.partitioning import partition_in
 from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS
 from pipeline.measuring import ProgressCall
 from pipeline.rebuild import Source, batches_of
-from pipeline.sources.catalogue_file import KINDS, SOURCE, Declared, Entry, declared, name_of
+from pipeline.sources.catalogue_file import KINDS, SOURCE, Declared, Entry, aliases_of, declared, name_of
 from pipeline.sources.person_fields import PersonToken
 from pipeline.sources.times import TIME_MIN, instant
 
-#: kind (team or service) and name
+#: kind (team, service, class or policy) and name
 Key: TypeAlias = tuple[str, str]
 
 _RECORDS = {record: KINDS[struct] for record, struct in RECORDS.items() if struct in KINDS}
-
-
-def aliases_of(event: Event) -> list[str]:
-    """The other names of a team or a service."""
-    return event.aliases if isinstance(event, TeamDeclared | ServiceDeclared) else []
 
 
 class Declarations:
@@ -68,7 +63,7 @@ class Declarations:
         return found
 
     def put(self, event: Event) -> None:
-        """Take in one telling of a team or a service."""
+        """Take in one telling of what is declared."""
         key = (KINDS[type(event)], name_of(event))  # type: ignore[index, arg-type]  # of _RECORDS
         self._entities.setdefault(key, Entity(key[1])).put(event)
 
@@ -78,7 +73,7 @@ class Declarations:
         return None if entity is None else entity.tellings.get(identifier)
 
     def versions(self, key: Key) -> Sequence[Event]:
-        """What is asserted of a team or service, the version in force last."""
+        """What is asserted of a team, service, class or policy, the version in force last."""
         entity = self._entities.get(key)
         return [] if entity is None else entity.events()
 
@@ -88,7 +83,7 @@ class Declarations:
         return {alias for versions in in_force for event in versions for alias in aliases_of(event)}
 
     def names(self, kind: str) -> set[str]:
-        """Every team, or every service, that is declared."""
+        """Everything of a kind that is declared."""
         return {key[1] for key in self._entities if key[0] == kind and self.versions(key)}
 
 

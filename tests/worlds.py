@@ -184,6 +184,24 @@ def team(name: str, hours: float = 0, **fields: Any) -> e.TeamDeclared:
     return _told(e.TeamDeclared, "catalogue", f"declared {hours}", hours, {"team": name, **fields})
 
 
+def classed(name: str, hours: float = 0, **fields: Any) -> e.ClassDeclared:
+    told = {"change_class": name, **fields}
+    return _told(e.ClassDeclared, "catalogue", f"declared {hours}", hours, told)
+
+
+def policy(name: str, hours: float = 0, **fields: Any) -> e.PolicyDeclared:
+    return _told(e.PolicyDeclared, "catalogue", f"declared {hours}", hours, {"policy": name, **fields})
+
+
+def owned(name: str, hours: float, **fields: Any) -> e.OwnersRequired:
+    return _told(e.OwnersRequired, "git", "owners", hours, _change(name, fields))
+
+
+def overridden(repository: str, commit: str, hours: float, **fields: Any) -> e.RuleBypassed:
+    told = {"commit": f"{repository}@{commit}", "repository": repository, "sha": commit, **fields}
+    return _told(e.RuleBypassed, "github", f"rule bypassed {hours}", hours, told)
+
+
 def rewritten(name: str, hours: float, **fields: Any) -> e.ChangeUpdated:
     """A push to a request, or another thing that was changed about it."""
     return _told(e.ChangeUpdated, "github", f"updated {hours}", hours, _change(name, fields))

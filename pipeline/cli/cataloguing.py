@@ -53,6 +53,7 @@ def read_files(files: Sequence[Path]) -> dict[Path, Catalogue]:
 def import_catalogues(parts: Parts, read: dict[Path, Catalogue], progress: ProgressCall = silent) -> Outcome:
     """Take in what the files say and the log does not."""
     from pipeline.declaring import Declarations, changes
+    from pipeline.sources.catalogue_file import SECTIONS
 
     outcome = Outcome()
     held = Declarations.read(parts.log, parts.codec, parts.workspace, progress)
@@ -62,7 +63,7 @@ def import_catalogues(parts: Parts, read: dict[Path, Catalogue], progress: Progr
     outcome.unchanged += found.unchanged
     for file, catalogue in read.items():
         for kind, count in Counter(entry.kind for entry in catalogue.entries).items():
-            outcome.lines.append(Line("read", f"{kind}s", count, str(file)))
+            outcome.lines.append(Line("read", SECTIONS[kind], count, str(file)))
         outcome.lines += [Line("note", "", "", note) for note in catalogue.notes]
     outcome.lines += _remarks(held, entries, found)
     return correlate(parts, outcome, progress)
@@ -75,26 +76,40 @@ def entries_of(read: dict[Path, Catalogue]) -> list[Entry]:
 
 def _remarks(held: Declarations, entries: Iterable[Entry], found: Changes) -> list[Line]:
     """What the files leave open: entries that they don't name, teams that nobody declared."""
-    from pipeline.core.events import ServiceDeclared
+    from pipeline.core.change_classes import BUILT_IN, CODE
+    from pipeline.core.events import PolicyDeclared, ServiceDeclared
+    from pipeline.sources.catalogue_file import SECTIONS
 
     named: dict[str, set[str]] = {}
     teams: set[str] = set()
+    roles: set[str] = set()
+    classes: set[str] = set()
     for entry in entries:
         named.setdefault(entry.kind, set()).add(entry.name)
         if isinstance(entry.event, ServiceDeclared) and entry.event.team:
             teams.add(entry.event.team)
+        if isinstance(entry.event, PolicyDeclared):
+            roles.update(role.removeprefix("@") for role in entry.event.roles)
+            classes.update(entry.event.classes)
     lines = [
-        Line("note", f"{kind}s taken back", count, "as if they had never been declared")
+        Line("note", f"{SECTIONS[kind]} taken back", count, "as if they had never been declared")
         for kind, count in found.removed.items()
         if count
     ]
     for kind, names in named.items():
         if others := sorted(held.names(kind) - names):
             remark = f"they stay as they are; `removed: true` takes one back: {_some(others)}"
-            lines.append(Line("note", f"{kind}s that are not named here", len(others), remark))
-    if missing := sorted(teams - held.names("team") - held.aliases("team")):
-        remark = f"services name them, and nobody declares them: {_some(missing)}"
-        lines.append(Line("note", "teams that are not declared", len(missing), remark))
+            lines.append(Line("note", f"{SECTIONS[kind]} that are not named here", len(others), remark))
+    known = held.names("team") | held.aliases("team")
+    known |= {name.rpartition("/")[2] for name in known}
+    for by, wanted, what, there in (
+        ("services", teams, "teams", known),
+        ("policies", roles, "roles", known),
+        ("policies", classes, "classes", {*held.names("class"), *BUILT_IN, CODE}),
+    ):
+        if missing := sorted(wanted - there):
+            remark = f"{by} name them, and nobody declares them: {_some(missing)}"
+            lines.append(Line("note", f"{what} that are not declared", len(missing), remark))
     return [*lines, *(Line("note", "", "", note) for note in found.notes)]
 
 

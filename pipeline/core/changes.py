@@ -10,6 +10,8 @@ from pipeline.core.events import (
     ChangeMerged,
     ChangeOpened,
     ChangeUpdated,
+    Event,
+    OwnersRequired,
     ReviewSubmitted,
 )
 from pipeline.core.parameters import Risk
@@ -57,6 +59,13 @@ class ChangeSummary(msgspec.Struct):
     events: list[str] = []
     #: whether anything but its merge was told
     discussed: bool = False
+    #: whether anything but a clone told of it
+    forged: bool = False
+
+
+def family_of(event: Event) -> str:
+    """The family of the source that told an event: ``github`` of ``github/acme/api``."""
+    return event.source.partition("/")[0]
 
 
 def summarise(entity: Entity) -> ChangeSummary:
@@ -72,7 +81,7 @@ def summarise(entity: Entity) -> ChangeSummary:
         if isinstance(event, ReviewSubmitted):
             reviews.append(event)
         elif isinstance(event, ChangeMerged):
-            cloned = event.source.partition("/")[0] == CLONE
+            cloned = family_of(event) == CLONE
             if cloned and forged:
                 # a clone knows paths and the order of commits; who and what, the forge knows better
                 _complete_merge(known, aliases, event)
@@ -90,7 +99,8 @@ def summarise(entity: Entity) -> ChangeSummary:
         _take_reviews(known, reviews)
     if events:
         known.updated_at = events[-1].time
-    known.discussed = not all(isinstance(event, ChangeMerged) for event in events)
+    known.discussed = not all(isinstance(event, ChangeMerged | OwnersRequired) for event in events)
+    known.forged = any(family_of(event) != CLONE for event in events)
     known.bot = "bot" in known.labels
     known.aliases = sorted(aliases) if len(aliases) > 1 else list(aliases)
     known.events = [event.id for event in events]
@@ -130,6 +140,7 @@ def _merged_at_once(event: ChangeMerged) -> ChangeSummary:
         aliases,
         updated_at=event.time,
         events=[event.id],
+        forged=family_of(event) != CLONE,
     )
 
 

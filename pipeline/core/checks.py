@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.core.entities import Entity
-from pipeline.core.events import ArtifactPackaged, CheckFinished
+from pipeline.core.events import ArtifactPackaged, CheckFinished, RuleBypassed
 
 _FAILED = frozenset({"failure", "failed", "error"})
 _SKIPPED = frozenset({"skipped", "cancelled", "neutral"})
@@ -19,6 +19,21 @@ class CommitSummary(NamedTuple):
     sha: str
     checks: int
     failed: int
+    #: whether a policy check failed on it, or somebody put it past a rule
+    governed: bool = False
+
+
+class PolicyCheck(NamedTuple):
+    """One attempt of a check of kind policy: when it ended, and how."""
+
+    name: str
+    at: int
+    failed: bool
+    event: str
+
+
+#: the kind of checks that hold a change against rules
+_POLICY = "policy"
 
 
 def summarise_commit(entity: Entity) -> CommitSummary:
@@ -26,7 +41,21 @@ def summarise_commit(entity: Entity) -> CommitSummary:
     repository, _, sha = entity.key.rpartition("@")
     last = {event.name: event for event in _last_attempts(entity)}
     failed = sum(1 for event in last.values() if event.outcome in _FAILED)
-    return CommitSummary(repository, sha, len(last), failed)
+    governed = any(
+        isinstance(event, RuleBypassed) or (event.kind == _POLICY and event.outcome in _FAILED)
+        for event in entity.events()
+        if isinstance(event, RuleBypassed | CheckFinished)
+    )
+    return CommitSummary(repository, sha, len(last), failed, governed)
+
+
+def policy_checks(entity: Entity) -> list[PolicyCheck]:
+    """Every attempt of a policy check on a commit that came to an end, oldest first."""
+    return [
+        PolicyCheck(event.name, event.time, event.outcome in _FAILED, event.id)
+        for event in entity.events()
+        if isinstance(event, CheckFinished) and event.kind == _POLICY and event.outcome not in _SKIPPED
+    ]
 
 
 def redness_of(entity: Entity) -> list[tuple[int, bool]]:

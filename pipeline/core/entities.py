@@ -104,8 +104,23 @@ class Entity:
         return entity
 
 
+#: the kinds of entities
+FAMILIES = (
+    "service",
+    "team",
+    "class",
+    "policy",
+    "change",
+    "commit",
+    "artifact",
+    "verdict",
+    "deployment",
+    "burn",
+    "drift",
+    "incident",
+)
 #: families of what is declared: a first version holds for what was before it, too
-DECLARED = frozenset({"service", "team"})
+DECLARED = frozenset({"service", "team", "class", "policy"})
 
 
 def position(event: Event) -> int:
@@ -117,6 +132,8 @@ def position(event: Event) -> int:
 _LIFECYCLE = {
     "ServiceDeclared": 0,
     "TeamDeclared": 0,
+    "ClassDeclared": 0,
+    "PolicyDeclared": 0,
     "ChangeOpened": 1,
     "ChangeUpdated": 2,
     "ReviewRequested": 3,

@@ -297,6 +297,48 @@ class ServiceFact(Fact):
     events: list[str]
 
 
+class ComplianceFact(Fact):
+    """What review one change needed, what it got, and how it went past review, if it did."""
+
+    table = "compliance"
+    keys = ("change",)
+
+    change: str
+    repository: str
+    service: str
+    team: str
+    tier: int | None
+    change_class: str
+    classes: list[str]
+    branch: str
+    bot: bool
+    direct: bool
+    state: str
+    opened_at: int | None
+    merged_at: int | None
+    policies: list[str]
+    approvals_needed: int
+    approvals: int
+    roles_needed: list[str]
+    roles_missing: list[str]
+    sections_missing: list[str]
+    owners_told: bool
+    owners_needed: int
+    owners_approved: int
+    owners_missing: list[str]
+    owners_gone: list[str]
+    unowned_files: int | None
+    stale_entries: list[str]
+    emergency: str
+    bypassed: list[str]
+    rules_bypassed: list[str]
+    retro_review_due_at: int | None
+    retro_reviewed_at: int | None
+    violations: list[str]
+    violation_states: list[str]
+    events: list[str]
+
+
 #: table -> row struct, in the order in which the tables are written
 TABLES: dict[str, type[Fact]] = {
     fact.table: fact
@@ -304,6 +346,7 @@ TABLES: dict[str, type[Fact]] = {
         ServiceFact,
         ChangeFact,
         ReviewFact,
+        ComplianceFact,
         ArtifactFact,
         DeploymentFact,
         DeploymentChangeFact,

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.entities import Entity
+from pipeline.core.measures.compliance import Compliance
 from pipeline.core.measures.reviewing import Reviewing
 from pipeline.core.parameters import Parameters
+from pipeline.core.policies import Policies
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
 
@@ -26,26 +28,37 @@ class Measured:
         families: Mapping[str, Mapping[str, Entity]],
         catalogue: Catalogue,
         teams: Teams,
+        policies: Policies,
         building: Building,
     ) -> None:
         self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, building)
+        self.compliance = Compliance(families, catalogue, teams, policies, building)
 
     def declarations_corrected(self) -> None:
         """Teams or services were declared anew: any row may name another one, or count other hours."""
         self.reviewing.everything_corrected()
+        self.compliance.everything_corrected()
+
+    def policies_corrected(self) -> None:
+        """Classes of changes, or the review that they need, were declared anew."""
+        self.compliance.everything_corrected()
 
     def commit_corrected(self, key: str) -> None:
         """The checks of a commit became others."""
         self.reviewing.commit_corrected(key)
+        self.compliance.commit_corrected(key)
 
     def change_corrected(self, key: str, old: object, new: object) -> None:
         """A change's summary became another one."""
         self.reviewing.change_corrected(key, old, new)
+        self.compliance.change_corrected(key, old, new)
 
     def write(self, rows: Rows) -> None:
         """The rows that are not as they were written."""
         self.reviewing.write(rows)
+        self.compliance.write(rows)
 
     def settle(self) -> None:
         """All rows that were marked are written already."""
         self.reviewing.settle()
+        self.compliance.settle()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pipeline.core.events import MICROSECONDS
 
-MODEL_VERSION = 3
+MODEL_VERSION = 4
 
 MINUTE = 60 * MICROSECONDS
 HOUR = 60 * MINUTE

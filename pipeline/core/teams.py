@@ -72,6 +72,15 @@ class Teams:
         versions = [self.at(team, when) for team in self._teams_of.get(name, ())]
         return [version for version in versions if version is not None and name in version.members]
 
+    @property
+    def declared(self) -> bool:
+        """Whether anybody declared a team at all."""
+        return bool(self._versions)
+
+    def teams_of(self, person: str, when: int) -> list[str]:
+        """The teams that a person is a member of at a time."""
+        return [team for team in self._teams_of.get(person, ()) if self.belongs(person, team, when)]
+
     def belongs(self, person: str, name: str, when: int) -> bool:
         """Whether a person is a member of a team at a time."""
         team = self.at(name, when)

@@ -55,6 +55,10 @@ TYPES: dict[str, str] = {
     "release_published": "dev.cdeventsx.aftermerge-release.published.0.1.0",
     "finding_reported": "dev.cdeventsx.aftermerge-finding.reported.0.1.0",
     "policy_edited": "dev.cdeventsx.aftermerge-policy.edited.0.1.0",
+    "class_declared": "dev.cdeventsx.aftermerge-changeclass.declared.0.1.0",
+    "policy_declared": "dev.cdeventsx.aftermerge-policy.declared.0.1.0",
+    "owners_required": "dev.cdeventsx.aftermerge-owners.required.0.1.0",
+    "rule_bypassed": "dev.cdeventsx.aftermerge-rule.bypassed.0.1.0",
     "measurement_reported": "dev.cdeventsx.aftermerge-measurement.reported.0.1.0",
 }
 

@@ -22,29 +22,18 @@ from pipeline.core.catalogue import Catalogue
 from pipeline.core.changelog import Changelog, Clock, Families, Record
 from pipeline.core.delivery import Delivery
 from pipeline.core.delivery_rows import write_building, write_delivery
-from pipeline.core.entities import Entity, position
+from pipeline.core.entities import FAMILIES, Entity, position
 from pipeline.core.events import RECORDS, Event
 from pipeline.core.incident_rows import delete_incident, incident_fact, write_incident
 from pipeline.core.investigation import Investigation
 from pipeline.core.measured import Measured
 from pipeline.core.parameters import Parameters
 from pipeline.core.periods import Period, burn_fact, drift_fact, read_periods
+from pipeline.core.policies import Policies
 from pipeline.core.references import References, Touched
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
 
-FAMILIES = (
-    "service",
-    "team",
-    "change",
-    "commit",
-    "artifact",
-    "verdict",
-    "deployment",
-    "burn",
-    "drift",
-    "incident",
-)
 #: one record type of a batch: the positions of its events in the batch, and the events
 Column = tuple[Sequence[int], Sequence[Event]]
 
@@ -62,13 +51,16 @@ class Workspace:
         self.entities: Families = {family: {} for family in FAMILIES}
         self.catalogue = Catalogue()
         self.teams = Teams()
+        self.policies = Policies()
         self.references = References(self.catalogue)
         self.building = Building(parameters.risk, self.entities, self.references)
         self.delivery = Delivery(parameters, self.catalogue, self.building, self.references)
         self.investigation = Investigation(
             parameters, self.entities, self.catalogue, self.building, self.delivery
         )
-        self.measured = Measured(parameters, self.entities, self.catalogue, self.teams, self.building)
+        self.measured = Measured(
+            parameters, self.entities, self.catalogue, self.teams, self.policies, self.building
+        )
         self._changelog = Changelog(self.entities, self.investigation.tally)
         self._dirty: Families = {family: {} for family in FAMILIES}
 
@@ -170,6 +162,10 @@ class Workspace:
             self._derive_services(rows)
         if moved or dirty["service"]:
             self.measured.declarations_corrected()
+        if (dirty["policy"] or dirty["class"]) and self.policies.replace(
+            self.entities["policy"], self.entities["class"]
+        ):
+            self.measured.policies_corrected()
         # commits come first: the risk of a change is then worked out once
         for key, entity in dirty["commit"].items():
             building.correct_commit(key, entity)

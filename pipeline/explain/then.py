@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.codec import Codec
-from pipeline.core.events import ClockTicked, Event, ServiceDeclared, TeamDeclared, VerdictGiven
+from pipeline.core.entities import DECLARED
+from pipeline.core.events import ClockTicked, Event, VerdictGiven
 from pipeline.core.facts import (
     ChangeFact,
     DeploymentFact,
@@ -48,7 +49,7 @@ def received_by(events: Iterable[Event], moment: int, since: int) -> Iterator[Ev
     for event in events:
         if event.received_at > moment or isinstance(event, ClockTicked):
             continue
-        if event.time >= since or isinstance(event, ServiceDeclared | TeamDeclared | VerdictGiven):
+        if event.time >= since or event.entity in DECLARED or isinstance(event, VerdictGiven):
             yield event
 
 

@@ -1,4 +1,5 @@
-"""A catalogue as people keep it beside their code: YAML that declares teams and services.
+"""A catalogue as people keep it beside their code: YAML that declares teams, services,
+classes of changes and review policies.
 
 A file is taken whole or not at all: what is wrong in it is told with its line, and nothing of it is read.
 ``docs/catalogue.md`` describes the format.
@@ -8,27 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 from pydantic import ValidationError
 
-from pipeline.core.events import InvalidEvent, ServiceDeclared, TeamDeclared
+from pipeline.core.events import (
+    ClassDeclared,
+    Event,
+    InvalidEvent,
+    PolicyDeclared,
+    ServiceDeclared,
+    TeamDeclared,
+)
+from pipeline.sources.catalogue_mistakes import mistakes_of
 from pipeline.sources.catalogue_models import (
-    Written,
     WrittenCatalogue,
-    WrittenHolidays,
-    WrittenHours,
+    WrittenClass,
+    WrittenPolicy,
     WrittenService,
     WrittenTeam,
     in_order,
 )
-from pipeline.sources.expressions import near
 from pipeline.sources.lines import UnreadableFile
 from pipeline.sources.person_fields import PersonToken, token_of
 from pipeline.sources.public_holidays import day_number, public_holidays
 from pipeline.sources.teams import completed
-from pipeline.sources.yaml_text import BadYaml, Document, Place, documents
+from pipeline.sources.yaml_text import BadYaml, Document, documents
 
 PARSER_VERSION = 1
 FILE_BYTES_MAX = 1 << 20
@@ -37,9 +44,15 @@ MISTAKES_TOLD_MAX = 10
 
 #: source of the events, and first word of their ids
 SOURCE = "catalogue"
-Declared: TypeAlias = TeamDeclared | ServiceDeclared
-#: how the records are called in ids and messages
-KINDS: dict[type[Declared], str] = {TeamDeclared: "team", ServiceDeclared: "service"}
+Declared: TypeAlias = TeamDeclared | ServiceDeclared | ClassDeclared | PolicyDeclared
+#: how the records are called in ids and messages; and several of them, which is their key in a file
+KINDS: dict[type[Declared], str] = {
+    TeamDeclared: "team",
+    ServiceDeclared: "service",
+    ClassDeclared: "class",
+    PolicyDeclared: "policy",
+}
+SECTIONS = {"team": "teams", "service": "services", "class": "classes", "policy": "policies"}
 
 
 class CatalogueRefused(ValueError):
@@ -63,12 +76,12 @@ class Entry(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """team or service."""
+        """team, service, class or policy."""
         return KINDS[type(self.event)]
 
     @property
     def name(self) -> str:
-        """Name of the team or service."""
+        """Name of what is declared."""
         return name_of(self.event)
 
 
@@ -80,8 +93,14 @@ class Catalogue(NamedTuple):
 
 
 def name_of(event: Declared) -> str:
-    """Name of the team or service that is declared."""
-    return event.team if isinstance(event, TeamDeclared) else event.service
+    """Name of what is declared."""
+    name: str = getattr(event, event.key_field)
+    return name
+
+
+def aliases_of(event: Event) -> list[str]:
+    """The other names of a team or a service."""
+    return event.aliases if isinstance(event, TeamDeclared | ServiceDeclared) else []
 
 
 def read_catalogue(file: Path) -> Catalogue:
@@ -113,14 +132,16 @@ def parse_catalogue(text: str, name: str) -> Catalogue:
             try:
                 written = WrittenCatalogue.model_validate(document.value)
             except ValidationError as error:
-                mistakes += _mistakes(error, document, name)
+                mistakes += mistakes_of(error, document, name)
                 continue
             entries += _entries(written, document, name, mistakes)
             notes |= dict.fromkeys(_notes(written, name))
     except BadYaml as error:
         mistakes.append(f"{name}:{error.line}: {error}")
     if not mistakes and not entries:
-        mistakes.append(f"{name}: it declares nothing: write teams: or services:, and names below it")
+        *sections, last = (f"{section}:" for section in SECTIONS.values())
+        told = f"{', '.join(sections)} or {last}"
+        mistakes.append(f"{name}: it declares nothing: write {told}, and names below it")
     if mistakes:
         raise CatalogueRefused(mistakes)
     return Catalogue(entries, list(notes))
@@ -157,7 +178,7 @@ def refuse_contradictions(entries: Iterable[Entry]) -> None:
             )
     claimed: dict[tuple[str, str, int | None], Entry] = {}
     for entry in entries:
-        for alias in entry.event.aliases:
+        for alias in aliases_of(entry.event):
             key = (entry.kind, alias, entry.valid_from)
             named = seen.get(key)
             # what is taken back claims no name
@@ -185,6 +206,12 @@ def _entries(
     for key, service in written.services.items():
         place = f"{name}:{document.line(('services', key))}"
         yield Entry(place, _service(key, service), written.valid_from, service.removed)
+    for key, kind in written.classes.items():
+        place = f"{name}:{document.line(('classes', key))}"
+        yield Entry(place, _class(key, kind), written.valid_from, kind.removed)
+    for key, policy in written.policies.items():
+        place = f"{name}:{document.line(('policies', key))}"
+        yield Entry(place, _policy(key, policy), written.valid_from, policy.removed)
 
 
 #: the envelope of an event whose id and time are not known yet
@@ -219,6 +246,26 @@ def _service(name: str, written: WrittenService) -> ServiceDeclared:
     )
 
 
+def _class(name: str, written: WrittenClass) -> ClassDeclared:
+    return ClassDeclared(
+        *_HEAD, change_class=name, paths=in_order(written.paths), labels=in_order(written.labels)
+    )
+
+
+def _policy(name: str, written: WrittenPolicy) -> PolicyDeclared:
+    return PolicyDeclared(
+        *_HEAD,
+        policy=name,
+        classes=in_order(written.classes),
+        tiers=in_order(written.tiers),
+        approvals=written.approvals,
+        roles=in_order(written.roles),
+        sections=in_order(written.sections),
+        owner_approval=written.owners,
+        retro_review_minutes=written.retro_review_within,
+    )
+
+
 def _notes(written: WrittenCatalogue, name: str) -> Iterator[str]:
     for team, entry in written.teams.items():
         free = entry.holidays
@@ -230,44 +277,3 @@ def _notes(written: WrittenCatalogue, name: str) -> Iterator[str]:
         for day in free.without:
             if day_number(day) not in known.days and day not in free.dates:
                 yield f"{name}: teams.{team}.holidays.except: {day} is no holiday there: it says nothing"
-
-
-#: where a model stands in a document, names of entries as ``*``
-_MODELS: dict[tuple[str, ...], type[Written]] = {
-    (): WrittenCatalogue,
-    ("teams", "*"): WrittenTeam,
-    ("teams", "*", "hours"): WrittenHours,
-    ("teams", "*", "holidays"): WrittenHolidays,
-    ("services", "*"): WrittenService,
-}
-#: kind of a mistake in pydantic's words -> ours; what is missing here speaks for itself
-_WORDS = {
-    "list_type": "write a list, as in [a, b]",
-    "dict_type": "write names, and what they mean below each",
-    "model_type": "write keys and their values",
-    "model_attributes_type": "write keys and their values",
-    "string_type": "write a text",
-    "int_parsing": "write a whole number",
-    "bool_parsing": "write true or false",
-    "too_long": "{actual_length} of them, at most {max_length} are read",
-    "greater_than_equal": "{ge} or more is meant",
-    "less_than_equal": "{le} or less is meant",
-}
-
-
-def _mistakes(error: ValidationError, document: Document, name: str) -> Iterator[str]:
-    for found in error.errors(include_url=False):
-        place = tuple(part for part in found["loc"] if part != "[key]")
-        shown = ".".join(map(str, place)) or "the document"
-        yield f"{name}:{document.line(place)}: {shown[:200]}: {_reason(found, place)}"
-
-
-def _reason(found: Any, place: Place) -> str:
-    if found["type"] == "extra_forbidden":
-        above = place[:-1]
-        shape = tuple("*" if depth == 1 else str(part) for depth, part in enumerate(above))
-        return f"unknown: {near(str(place[-1]), _MODELS[shape].known_keys())}"
-    if found["type"] == "value_error":
-        return str(found["ctx"]["error"])
-    words = _WORDS.get(found["type"])
-    return str(found["msg"]) if words is None else words.format(**found.get("ctx", {}))

@@ -23,7 +23,14 @@ from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
 from pipeline.core.vocabulary import CDEVENTS_VERSION, type_of, word_of
 from pipeline.sources.cdevents import FOREIGN, Heard, Subject, UnusedEvent, content_of, unused_word
 from pipeline.sources.lines import LINE_BYTES_MAX
-from pipeline.sources.person_fields import PERSON_FIELDS, PERSON_LISTS, PersonToken, owner_of, token_of
+from pipeline.sources.person_fields import (
+    OWNER_LISTS,
+    PERSON_FIELDS,
+    PERSON_LISTS,
+    PersonToken,
+    owners_of,
+    token_of,
+)
 from pipeline.sources.teams import InvalidTeam, completed
 from pipeline.sources.times import AwareTime, micros, rfc3339
 
@@ -69,7 +76,7 @@ class _Form(NamedTuple):
     times: tuple[tuple[int, str], ...]
     persons: tuple[int, ...]
     person_lists: tuple[int, ...]
-    owners: int | None
+    owners: tuple[int, ...]
     defaults: dict[str, Any]
 
 
@@ -95,7 +102,7 @@ def _form(struct: type[Event]) -> _Form:
         times=tuple((place, name) for place, name in enumerate(names) if name.endswith("_at")),
         persons=tuple(place for place, name in enumerate(names) if name in PERSON_FIELDS),
         person_lists=tuple(place for place, name in enumerate(names) if name in PERSON_LISTS),
-        owners=names.index("owners") if "owners" in names else None,
+        owners=tuple(place for place, name in enumerate(names) if name in OWNER_LISTS),
         defaults=defaults,
     )
 
@@ -139,8 +146,8 @@ def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
         values[place] = token_of(values[place], person_token)
     for place in form.person_lists:
         values[place] = [token_of(person, person_token) for person in values[place]]
-    if form.owners is not None and values[form.owners]:
-        values[form.owners] = [owner_of(owner, person_token) for owner in values[form.owners]]
+    for place in form.owners:
+        values[place] = owners_of(values[place], person_token)
     try:
         return envelope.workspace, completed(form.struct(*_head(envelope), envelope.subject, *values))
     except InvalidTeam as error:

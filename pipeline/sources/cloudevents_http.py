@@ -14,7 +14,14 @@ from urllib.parse import unquote
 
 import msgspec
 
-from pipeline.core.events import ClockTicked, Event, InvalidEvent, VerdictGiven
+from pipeline.core.events import (
+    ClassDeclared,
+    ClockTicked,
+    Event,
+    InvalidEvent,
+    PolicyDeclared,
+    VerdictGiven,
+)
 from pipeline.core.vocabulary import word_of
 from pipeline.sources.cdevents import unused_word
 from pipeline.sources.cloudevents import parse_line
@@ -32,10 +39,12 @@ EVENT_BYTES_MAX = LINE_BYTES_MAX
 ATTRIBUTES_MAX = 100
 _TYPE_SHOWN_CHARACTERS_MAX = 120
 
-#: what nobody tells from outside: every CI job may know the token, and must not judge, or move the clock
+#: what nobody tells from outside: every CI job may know the token, and must not judge or rule, or move clocks
 _NOT_FROM_OUTSIDE = {
     ClockTicked: "only the receiver itself tells the time",
     VerdictGiven: "verdicts are given with `aftermerge verdict`",
+    ClassDeclared: "classes of changes are declared with `aftermerge import catalogue`",
+    PolicyDeclared: "policies are declared with `aftermerge import catalogue`",
 }
 
 _NAME = re.compile(r"[a-z0-9]{1,40}")

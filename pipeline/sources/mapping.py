@@ -19,7 +19,14 @@ from pipeline.core.events import RECORDS, Event, InvalidEvent
 from pipeline.sources.deliveries import Delivery, Reader, Reading, decoded, envelope, nothing_read
 from pipeline.sources.expressions import Context, MappingError, Value, expression, near
 from pipeline.sources.mapped_values import KINDS, Kind, value
-from pipeline.sources.person_fields import PERSON_FIELDS, PERSON_LISTS, PersonToken, owner_of, token_of
+from pipeline.sources.person_fields import (
+    OWNER_LISTS,
+    PERSON_FIELDS,
+    PERSON_LISTS,
+    PersonToken,
+    owners_of,
+    token_of,
+)
 from pipeline.sources.teams import InvalidTeam, completed
 
 PARSER_VERSION = 1
@@ -228,8 +235,8 @@ def _event(
             found = token_of(found.removeprefix("@"), person_token)
         elif name in PERSON_LISTS:
             found = [token_of(person.removeprefix("@"), person_token) for person in found]
-        elif name == "owners":
-            found = [owner_of(owner, person_token) for owner in found]
+        elif name in OWNER_LISTS:
+            found = owners_of(found, person_token)
         fields[name] = found
     if not fields.get(rule.struct.key_field):
         raise InvalidEvent(f"fields.{rule.struct.key_field}: nothing found, and it is the event's key")

@@ -13,7 +13,7 @@ WITH
     (
         SELECT workspace, source, min(time) AS first_at, max(time) AS last_at, uniqExact(cityHash64(id)) AS events
         FROM events
-        WHERE record NOT IN ('clock_ticked', 'service_declared', 'team_declared')
+        WHERE record NOT IN ('clock_ticked', 'service_declared', 'team_declared', 'class_declared', 'policy_declared')
         GROUP BY workspace, source
     ),
     missed AS

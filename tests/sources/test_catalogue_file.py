@@ -167,7 +167,7 @@ def test_an_alias_of_yaml_is_the_value_itself() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "c.yaml: it declares nothing: write teams: or services:"),
+        ("", "c.yaml: it declares nothing: write teams:, services:, classes: or policies:"),
         ("teams:", "c.yaml: it declares nothing"),
         ("- teams", "c.yaml:1: the document: write keys and their values"),
         ("\nteam: {}", "c.yaml:2: team: unknown: did you mean 'teams'?"),
@@ -257,7 +257,7 @@ def test_files_that_are_no_text_or_too_long_are_refused(tmp_path: Path) -> None:
 
 def test_the_example_and_the_documented_format_are_good() -> None:
     shipped = read_catalogue(EXAMPLE)
-    assert len(shipped.entries) == 6
+    assert len(shipped.entries) == 10
     assert shipped.notes == []
     blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
     assert len(blocks) == 2

@@ -40,15 +40,21 @@ def test_golden_deliveries(path: Path) -> None:
 
 
 def told_from_outside(event: e.Event) -> bool:
-    return not isinstance(event, e.ClockTicked | e.VerdictGiven)
+    return not isinstance(event, e.ClockTicked | e.VerdictGiven | e.ClassDeclared | e.PolicyDeclared)
 
 
-def test_verdicts_and_the_time_are_not_told_from_outside() -> None:
+def test_verdicts_rules_and_the_time_are_not_told_from_outside() -> None:
     lines = (ROOT / "cloudevents/own.jsonl").read_bytes().splitlines()
-    ours = [line for line in lines if b"aftermerge-verdict" in line or b"aftermerge-clock" in line]
-    assert len(ours) == 2
+    kinds = (
+        b"aftermerge-verdict",
+        b"aftermerge-clock",
+        b"aftermerge-changeclass",
+        b"aftermerge-policy.declared",
+    )
+    ours = [line for line in lines if any(kind in line for kind in kinds)]
+    assert len(ours) == 4
     for line in ours:
-        with pytest.raises(e.InvalidEvent, match="the time|verdicts are given"):
+        with pytest.raises(e.InvalidEvent, match="the time|verdicts are given|are declared with"):
             heard(line)
 
 

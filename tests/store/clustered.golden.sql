@@ -91,7 +91,18 @@ CREATE TABLE IF NOT EXISTS reviews ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 ALTER TABLE events_comment_posted ON CLUSTER `replicas`
 ALTER TABLE events_review_submitted ON CLUSTER `replicas`
+CREATE TABLE IF NOT EXISTS events_class_declared ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_policy_declared ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_owners_required ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_rule_bypassed ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS compliance ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW bypasses ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
@@ -102,7 +113,10 @@ CREATE OR REPLACE VIEW incident_candidates ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incidents_by_cause ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW open_reviews ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW owner_coverage ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW policy_violations ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW recent_deployments ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW retro_reviews ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_backlog ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_response ON CLUSTER `replicas` AS

@@ -276,6 +276,31 @@ EVENTS: dict[str, st.SearchStrategy[Any]] = {
         },
         ("catalogue",),
     ),
+    "class_declared": event_of(
+        e.ClassDeclared,
+        "declared {time}",
+        {
+            "change_class": of(("iam", "own")),
+            "paths": some(("web/", "*.py", "docs/**")),
+            "labels": some(("hotfix", "bot")),
+        },
+        ("catalogue",),
+    ),
+    "policy_declared": event_of(
+        e.PolicyDeclared,
+        "declared {time}",
+        {
+            "policy": of(("strict", "all")),
+            "classes": some(("iam", "own", "docs", "code")),
+            "tiers": some((1, 2)),
+            "approvals": maybe(st.integers(0, 2)),
+            "roles": some(TEAMS),
+            "sections": some(("runbook", "impact")),
+            "owner_approval": st.booleans(),
+            "retro_review_minutes": maybe(of((60, 1_440))),
+        },
+        ("catalogue",),
+    ),
     **LIVE,
     "clock_ticked": event_of(e.ClockTicked, "{time}", {"clock": st.just("clock")}, ("clock",)),
 }
@@ -311,6 +336,8 @@ def _wild(kind: Any, name: str) -> st.SearchStrategy[Any]:
         return st.lists(of(PERSONS), max_size=3)
     if name == "owners":
         return st.lists(of(("@acme/money", "docs-people", *PERSONS)), max_size=3)
+    if name == "groups":
+        return st.lists(of(("@acme/money", f"{PERSONS[0]} @acme/money", *PERSONS)), max_size=3)
     if name in _TEAM:
         return _TEAM[name]
     return {
@@ -320,6 +347,7 @@ def _wild(kind: Any, name: str) -> st.SearchStrategy[Any]:
         int | None: maybe(st.integers(-INT64_MAX - 1, INT64_MAX)),
         float | None: maybe(st.floats(allow_nan=False, allow_infinity=False)),
         list[str]: st.lists(_TEXTS, max_size=3),
+        list[int]: st.lists(st.integers(-INT64_MAX - 1, INT64_MAX), max_size=3),
     }[kind]
 
 

@@ -34,6 +34,27 @@ LIVE: dict[str, st.SearchStrategy[Any]] = {
         team=of(("", "money")),
         withdrawn=st.booleans(),
     ),
+    "owners_required": change_of(
+        e.OwnersRequired,
+        "owners {time}",
+        groups=some((PERSONS[0], " ".join(PERSONS[:2]), f"{PERSONS[1]} @acme/money", "money")),
+        unowned_files=maybe(SIZES),
+        stale_entries=some(("old/", "*.gone")),
+    ),
+    "rule_bypassed": event_of(
+        e.RuleBypassed,
+        "rule bypassed {rule} {time}",
+        {
+            "commit": st.builds("{}@{}".format, of(REPOSITORIES), of(SHAS)),
+            "repository": of(REPOSITORIES),
+            "sha": of(SHAS),
+            "branch": of(BRANCHES),
+            "rule": of(("", "two reviews")),
+            "actor": maybe(of(PERSONS), ""),
+            "because": of(("", "it burns")),
+        },
+        ("github",),
+    ),
     "comment_posted": change_of(
         e.CommentPosted,
         "comment {time}",

@@ -11,18 +11,19 @@ from tests.strategies.telling import World
 
 def attempts(world: World, repository: str, sha: str) -> None:
     """A check of a commit under review, perhaps tried again."""
+    name, kind = world.one_of((("unit", "test"), ("opa", "policy")))
     first = world.later(6)
     for attempt, time in enumerate((first, first + 2 * STEP)[: 1 + world.chance()], start=1):
         world.tell(
             e.CheckFinished,
             "ci",
-            f"check unit {attempt}",
+            f"check {name} {attempt}",
             time,
             commit=f"{repository}@{sha}",
             repository=repository,
             sha=sha,
-            name="unit",
-            kind="test",
+            name=name,
+            kind=kind,
             attempt=attempt,
             outcome=world.one_of(("failure", "success")),
         )
@@ -38,6 +39,59 @@ def discussion(world: World, request: dict[str, Any], head_sha: str) -> None:
         e.CommentPosted, "github", f"comment {said}", said, **request, author=reviewer, commit_sha=head_sha
     )
     world.tell(e.QueueChanged, "github", f"queue {state}", queued, **request, branch="main", state=state)
+
+
+def aftermath(world: World, fields: dict[str, Any], sha: str) -> None:
+    """What is said of a merged change besides: its owners, a rule that was overridden, a late review."""
+    about = {name: fields[name] for name in ("change", "repository", "number")}
+    person = world.one_of(PERSONS)
+    told = world.one_of(("owners", "owners", "rule", "review", "comment", "check"))
+    if told == "owners":
+        groups = world.one_of(([], [person], [f"{person} @{TEAMS[0]}", TEAMS[1]], [f"@{TEAMS[2]}"]))
+        world.tell(e.OwnersRequired, "git", "owners", world.now, **about, groups=groups, unowned_files=1)
+    elif told == "review":
+        decision = world.one_of(("approved", "commented", "dismissed"))
+        late = world.later(600)
+        world.tell(
+            e.ReviewSubmitted, "github", f"late {late}", late, **about, reviewer=person, decision=decision
+        )
+    elif told == "comment":
+        late = world.later(600)
+        world.tell(e.CommentPosted, "github", f"late comment {late}", late, **about, author=person)
+    elif told == "rule":
+        commit = {"commit": f"{about['repository']}@{sha}", "repository": about["repository"], "sha": sha}
+        world.tell(e.RuleBypassed, "github", "rule bypassed", world.now, **commit, rule="two reviews")
+    else:
+        attempts(world, about["repository"], sha)
+
+
+def rules(world: World) -> None:
+    """A version of a policy, or of a class of changes."""
+    if world.one_of((False, False, True)):
+        world.tell(
+            e.ClassDeclared,
+            "catalogue",
+            f"declared {world.now}",
+            world.now,
+            change_class=world.one_of(("money", "docs")),
+            paths=world.one_of(([], ["web/"], ["app"], ["**/app"])),
+            labels=world.one_of(([], ["hotfix"])),
+        )
+        return
+    world.tell(
+        e.PolicyDeclared,
+        "catalogue",
+        f"declared {world.now}",
+        world.now,
+        policy=world.one_of(("everything", "strict")),
+        classes=world.one_of(([], ["money"], ["code", "docs"])),
+        tiers=world.one_of(([], [1])),
+        approvals=world.one_of((None, 1, 2)),
+        roles=world.one_of(([], [TEAMS[0]], [TEAMS[2]])),
+        sections=world.one_of(([], ["runbook"])),
+        owner_approval=world.one_of((True, False)),
+        retro_review_minutes=world.one_of((None, 1_440)),
+    )
 
 
 def team(world: World) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.core import events as e
 from tests.strategies.names import DAY, ENVIRONMENTS, HOUR, PERSONS, STEP, TEAMS
-from tests.strategies.reviewing import attempts, discussion, team
+from tests.strategies.reviewing import aftermath, attempts, discussion, rules, team
 from tests.strategies.telling import PLACES, Place, World
 
 ACTIONS_MAX = 14
@@ -84,6 +84,8 @@ def change(world: World) -> None:
         world.merged.setdefault(repository, []).append(sha)
         if world.chance():
             build(world, place, sha)
+        if world.chance():
+            aftermath(world, fields, sha)
 
 
 def build(world: World, place: Place, sha: str) -> None:
@@ -259,6 +261,7 @@ def declaration(world: World) -> None:
         service=place.service,
         team=world.one_of(("", *TEAMS)),
         repositories=[place.repository] if world.chance() else [],
+        tier=world.one_of((None, 1, 2)),
         paths=[place.path] if place.path and world.chance() else [],
         depends_on=world.draw(
             st.lists(st.sampled_from([p.service for p in PLACES]), max_size=2, unique=True)
@@ -296,6 +299,7 @@ ACTIONS: tuple[Callable[[World], None], ...] = (
     verdict,
     declaration,
     team,
+    *[rules] * 2,
     *[incident] * 2,
     *[deployment] * 3,
     *[change] * 4,

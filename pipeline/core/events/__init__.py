@@ -25,12 +25,16 @@ from pipeline.core.events.changes import (
     ChangeOpened,
     ChangeUpdated,
     CommentPosted,
+    OwnersRequired,
     QueueChanged,
     ReviewRequested,
     ReviewSubmitted,
+    RuleBypassed,
 )
 from pipeline.core.events.declared import (
+    ClassDeclared,
     ClockTicked,
+    PolicyDeclared,
     PolicyEdited,
     ServiceDeclared,
     TeamDeclared,
@@ -60,6 +64,7 @@ __all__ = [
     "ChangeOpened",
     "ChangeUpdated",
     "CheckFinished",
+    "ClassDeclared",
     "ClockTicked",
     "CommentPosted",
     "DeploymentFinished",
@@ -74,6 +79,8 @@ __all__ = [
     "InvalidEvent",
     "MICROSECONDS",
     "MeasurementReported",
+    "OwnersRequired",
+    "PolicyDeclared",
     "PolicyEdited",
     "QueueChanged",
     "RECORDS",
@@ -81,6 +88,7 @@ __all__ = [
     "ReleasePublished",
     "ReviewRequested",
     "ReviewSubmitted",
+    "RuleBypassed",
     "ServiceDeclared",
     "TeamDeclared",
     "VerdictGiven",
@@ -116,6 +124,10 @@ RECORDS: dict[str, type[Event]] = {
     "policy_edited": PolicyEdited,
     "measurement_reported": MeasurementReported,
     "team_declared": TeamDeclared,
+    "class_declared": ClassDeclared,
+    "policy_declared": PolicyDeclared,
+    "owners_required": OwnersRequired,
+    "rule_bypassed": RuleBypassed,
 }
 
 RECORD_OF: dict[type[Event], str] = {struct: record for record, struct in RECORDS.items()}

@@ -175,3 +175,32 @@ class BranchPushed(Event, frozen=True):
     commits: list[str] = []
     forced: bool = False
     actor: str = ""
+
+
+class OwnersRequired(Event, frozen=True):
+    """Whose approval a change needs by the CODEOWNERS of its base commit, told with the change's paths."""
+
+    entity = "change"
+    key_field = "change"
+
+    change: str
+    repository: str = ""
+    number: int | None = None
+    groups: list[str] = []
+    unowned_files: int | None = None
+    stale_entries: list[str] = []
+
+
+class RuleBypassed(Event, frozen=True):
+    """Somebody with the right to do so put a commit past a rule of its branch."""
+
+    entity = "commit"
+    key_field = "commit"
+
+    commit: str
+    repository: str = ""
+    sha: str = ""
+    branch: str = ""
+    rule: str = ""
+    actor: str = ""
+    because: str = ""

@@ -56,6 +56,33 @@ class TeamDeclared(Event, frozen=True):
     response_minutes: int | None = None
 
 
+class ClassDeclared(Event, frozen=True):
+    """One version of a class of changes: the paths and labels that belong to it."""
+
+    entity = "class"
+    key_field = "change_class"
+
+    change_class: str
+    paths: list[str] = []
+    labels: list[str] = []
+
+
+class PolicyDeclared(Event, frozen=True):
+    """One version of one review policy: to which changes it applies, and what review they need."""
+
+    entity = "policy"
+    key_field = "policy"
+
+    policy: str
+    classes: list[str] = []
+    tiers: list[int] = []
+    approvals: int | None = None
+    roles: list[str] = []
+    sections: list[str] = []
+    owner_approval: bool = False
+    retro_review_minutes: int | None = None
+
+
 class PolicyEdited(Event, frozen=True):
     """The protection of a branch, or a rule set, was created, edited or removed."""
 

@@ -61,7 +61,7 @@ def test_the_reference_meets_all_that_can_happen() -> None:
     """The histories that are compared have every turn, rounds, working hours and responses."""
     seen: set[str] = set()
 
-    @settings(max_examples=300, database=None, derandomize=True)
+    @settings(max_examples=700, database=None, derandomize=True)
     @given(histories())
     def look(history: list[e.Event]) -> None:
         for row in reviews(history).values():

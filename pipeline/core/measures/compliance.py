@@ -1,0 +1,215 @@
+"""What review each change needed by the policies of its day, what it got, and what went past review.
+
+A row rests on the change's events, the checks of its commits, and what is declared; a due time stands in
+it, never whether it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pipeline.core.building import Building
+from pipeline.core.catalogue import Catalogue
+from pipeline.core.changes import ChangeSummary
+from pipeline.core.checks import CommitSummary, PolicyCheck, policy_checks
+from pipeline.core.entities import Entity
+from pipeline.core.events import RuleBypassed
+from pipeline.core.facts import ComplianceFact
+from pipeline.core.measures.approvals import Missing, Owners, reviewed_after, standing_approvals
+from pipeline.core.policies import Policies
+from pipeline.core.rows import Rows
+from pipeline.core.teams import Teams
+
+#: ways past review
+LABEL, PUSH, APPROVALS, RULE = "label", "push", "approvals", "rule"
+#: what became of a violation: mended before the merge, merged with leave, merged without
+CAUGHT, WAIVED, MERGED = "caught", "waived", "merged"
+
+
+class Violation(NamedTuple):
+    """One rule that a change did not keep at some time, and what became of that."""
+
+    rule: str
+    state: str
+
+
+class Compliance:
+    """Which changes have to be looked at again, and their rows."""
+
+    def __init__(
+        self,
+        families: Mapping[str, Mapping[str, Entity]],
+        catalogue: Catalogue,
+        teams: Teams,
+        policies: Policies,
+        building: Building,
+    ) -> None:
+        self._changes = families["change"]
+        self._commits = families["commit"]
+        self._catalogue = catalogue
+        self._teams = teams
+        self._policies = policies
+        self._building = building
+        self._stale: dict[str, None] = {}
+        self._gone: dict[str, None] = {}
+
+    # -- what has to be looked at again ---------------------------------------------------------
+
+    def change_corrected(self, key: str, old: object, new: object) -> None:
+        """A change's summary became another one."""
+        if _is_governed(new):
+            self._stale[key] = None
+            self._gone.pop(key, None)
+        elif _is_governed(old):
+            self._gone[key] = None
+            self._stale.pop(key, None)
+
+    def commit_corrected(self, key: str) -> None:
+        """The checks of a commit became others, or somebody put it past a rule."""
+        for change, summary in self._building.changes_of(key):
+            if _is_governed(summary):
+                self._stale[change] = None
+
+    def everything_corrected(self) -> None:
+        """Teams, services or policies were declared anew: any change may have needed another review."""
+        for key, entity in self._changes.items():
+            if _is_governed(entity.summary):
+                self._stale[key] = None
+
+    def settle(self) -> None:
+        """All rows that were marked are written."""
+        self._stale.clear()
+        self._gone.clear()
+
+    # -- rows -----------------------------------------------------------------------------------
+
+    def write(self, rows: Rows) -> None:
+        """The rows of changes that are not as they were written."""
+        for key in self._gone:
+            rows.delete(ComplianceFact.table, (key,))
+        for key in self._stale:
+            entity = self._changes[key]
+            summary: ChangeSummary = entity.summary  # type: ignore[assignment]
+            rows.write(self._fact(key, summary, entity))
+            entity.pack()
+        self.settle()
+
+    def _fact(self, key: str, summary: ChangeSummary, entity: Entity) -> ComplianceFact:
+        service = self._catalogue.service_of("", summary.repository)
+        declared = self._catalogue.declared.get(service)
+        tier = declared.tier if declared is not None else None
+        events = entity.events()
+        # an open request is held against what was in force when something last happened to it
+        day = summary.merged_at if summary.merged_at is not None else events[-1].time
+        of_day = self._policies.at(day)
+        classes = of_day.classes.of(summary.paths, summary.labels)
+        need = of_day.need(tuple(classes), tier)
+        approvals = standing_approvals(events, summary.author, summary.merged_at)
+        owners = Owners(events, summary.owners, approvals, self._teams, day)
+        checks, rules, sources = self._commits_say(summary)
+        direct = summary.number is None
+        missing = Missing(need, approvals, owners, summary, self._teams)
+        bypassed: list[str] = []
+        violations = list(violations_of(checks, summary.merged_at))
+        retro_due_at = retro_at = None
+        if summary.merged_at is not None:
+            passed = (
+                (LABEL, bool(summary.emergency)),
+                (PUSH, direct and need.approvals > 0),
+                (APPROVALS, not direct and missing.approval),
+                (RULE, bool(rules)),
+            )
+            bypassed = [way for way, went in passed if went]
+            state = WAIVED if summary.emergency or rules else MERGED
+            violations += [Violation(rule, state) for rule in missing.rules]
+            if bypassed:
+                retro_due_at = summary.merged_at + need.retro_within
+                retro_at = reviewed_after(events, summary.author, summary.merged_at, direct=direct)
+        violations.sort()
+        return ComplianceFact(
+            change=key,
+            repository=summary.repository,
+            service=service,
+            team=declared.team if declared is not None else "",
+            tier=tier,
+            change_class=classes[0],
+            classes=classes,
+            branch=summary.branch,
+            bot=summary.bot,
+            direct=direct,
+            state=summary.state,
+            opened_at=summary.opened_at,
+            merged_at=summary.merged_at,
+            policies=list(need.policies),
+            approvals_needed=need.approvals,
+            approvals=len(approvals),
+            roles_needed=list(need.roles),
+            roles_missing=missing.roles,
+            sections_missing=missing.sections,
+            owners_told=owners.told,
+            owners_needed=len(owners.groups),
+            owners_approved=len(owners.groups) - len(owners.missing),
+            owners_missing=owners.missing,
+            owners_gone=owners.gone,
+            unowned_files=owners.unowned_files,
+            stale_entries=owners.stale_entries,
+            emergency=summary.emergency,
+            bypassed=bypassed,
+            rules_bypassed=sorted({event.rule or event.id for event in rules}),
+            retro_review_due_at=retro_due_at,
+            retro_reviewed_at=retro_at,
+            violations=[violation.rule for violation in violations],
+            violation_states=[violation.state for violation in violations],
+            events=sorted({*summary.events, *sources}),
+        )
+
+    def _commits_say(self, summary: ChangeSummary) -> tuple[list[PolicyCheck], list[RuleBypassed], list[str]]:
+        """The policy checks of a change's commits, the rules they were put past, and ids of these events."""
+        checks: list[PolicyCheck] = []
+        rules: list[RuleBypassed] = []
+        if not self._commits:
+            return checks, rules, []
+        for sha in summary.aliases:
+            entity = self._commits.get(f"{summary.repository}@{sha}")
+            known = entity.summary if entity is not None else None
+            if entity is None or not isinstance(known, CommitSummary) or not known.governed:
+                continue
+            checks += policy_checks(entity)
+            rules += [event for event in entity.events() if isinstance(event, RuleBypassed)]
+            entity.pack()
+        checks.sort(key=lambda check: (check.at, check.event))
+        return (
+            checks,
+            rules,
+            [*(check.event for check in checks if check.failed), *(rule.id for rule in rules)],
+        )
+
+
+def violations_of(checks: Sequence[PolicyCheck], merged_at: int | None) -> Iterable[Violation]:
+    """What became of each policy check that failed; ``checks`` oldest first.
+
+    The last outcome before the merge decides, and a first failure after it was found too late.
+    """
+    before: dict[str, list[bool]] = {}
+    after: set[str] = set()
+    for check in checks:
+        if merged_at is None or check.at <= merged_at:
+            before.setdefault(check.name, []).append(check.failed)
+        elif check.failed:
+            after.add(check.name)
+    for name in sorted({*before, *after}):
+        outcomes = before.get(name, [])
+        if outcomes and outcomes[-1] and merged_at is not None:
+            yield Violation(f"check {name}", WAIVED)
+        elif name in after:
+            yield Violation(f"check {name}", MERGED)
+        elif any(outcomes):
+            yield Violation(f"check {name}", CAUGHT)
+
+
+def _is_governed(summary: object) -> bool:
+    """Whether it can be told what review a change got: a forge knows it, and told more than a merge."""
+    if not isinstance(summary, ChangeSummary):
+        return False
+    return summary.discussed if summary.number is not None else summary.forged and summary.state == "merged"
