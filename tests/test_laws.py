@@ -355,7 +355,7 @@ from hypothesis import Phase, given, settings
 from tests.runs import Run
 from tests.strategies import histories
 
-@settings(max_examples=25, derandomize=True, database=None, phases=[Phase.generate])
+@settings(max_examples=25, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
 @given(histories(25))
 def show(history):
     run = Run()

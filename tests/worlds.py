@@ -202,6 +202,15 @@ def overridden(repository: str, commit: str, hours: float, **fields: Any) -> e.R
     return _told(e.RuleBypassed, "github", f"rule bypassed {hours}", hours, told)
 
 
+def found(name: str, hours: float, **fields: Any) -> e.FindingReported:
+    told = {"finding": name, "repository": "acme/api", "kind": "code", "state": "open", **fields}
+    return _told(e.FindingReported, "github", f"told {hours}", hours, told)
+
+
+def limited(signal: str, hours: float = 0, **fields: Any) -> e.ThresholdSet:
+    return _told(e.ThresholdSet, "catalogue", f"set {hours}", hours, {"signal": signal, **fields})
+
+
 def rewritten(name: str, hours: float, **fields: Any) -> e.ChangeUpdated:
     """A push to a request, or another thing that was changed about it."""
     return _told(e.ChangeUpdated, "github", f"updated {hours}", hours, _change(name, fields))

@@ -110,9 +110,11 @@ FAMILIES = (
     "team",
     "class",
     "policy",
+    "threshold",
     "change",
     "commit",
     "artifact",
+    "finding",
     "verdict",
     "deployment",
     "burn",
@@ -120,7 +122,7 @@ FAMILIES = (
     "incident",
 )
 #: families of what is declared: a first version holds for what was before it, too
-DECLARED = frozenset({"service", "team", "class", "policy"})
+DECLARED = frozenset({"service", "team", "class", "policy", "threshold"})
 
 
 def position(event: Event) -> int:
@@ -134,6 +136,7 @@ _LIFECYCLE = {
     "TeamDeclared": 0,
     "ClassDeclared": 0,
     "PolicyDeclared": 0,
+    "ThresholdSet": 0,
     "ChangeOpened": 1,
     "ChangeUpdated": 2,
     "ReviewRequested": 3,

@@ -339,6 +339,47 @@ class ComplianceFact(Fact):
     events: list[str]
 
 
+class FindingFact(Fact):
+    """One finding of a scanner: where it is, since when, and which change brought it."""
+
+    table = "findings"
+    keys = ("finding",)
+
+    finding: str
+    repository: str
+    service: str
+    team: str
+    kind: str
+    severity: str
+    rule: str
+    tool: str
+    path: str
+    branch: str
+    sha: str
+    url: str
+    state: str
+    found_at: int
+    closed_at: int | None
+    change: str
+    after_merge: bool
+    events: list[str]
+
+
+class ThresholdFact(Fact):
+    """The thresholds of one signal that somebody declared; the newest version holds."""
+
+    table = "thresholds"
+    keys = ("signal",)
+
+    signal: str
+    opens_from: float | None
+    closes_below: float | None
+    cases_min: int | None
+    within_minutes: int | None
+    off: bool
+    events: list[str]
+
+
 #: table -> row struct, in the order in which the tables are written
 TABLES: dict[str, type[Fact]] = {
     fact.table: fact
@@ -347,6 +388,8 @@ TABLES: dict[str, type[Fact]] = {
         ChangeFact,
         ReviewFact,
         ComplianceFact,
+        FindingFact,
+        ThresholdFact,
         ArtifactFact,
         DeploymentFact,
         DeploymentChangeFact,

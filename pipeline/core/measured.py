@@ -6,12 +6,13 @@ workspace derives. To add one: a module in ``core/measures`` with these methods,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.entities import Entity
 from pipeline.core.measures.compliance import Compliance
+from pipeline.core.measures.findings import Findings
 from pipeline.core.measures.reviewing import Reviewing
 from pipeline.core.parameters import Parameters
 from pipeline.core.policies import Policies
@@ -33,11 +34,13 @@ class Measured:
     ) -> None:
         self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, building)
         self.compliance = Compliance(families, catalogue, teams, policies, building)
+        self.findings = Findings(families, catalogue, building)
 
     def declarations_corrected(self) -> None:
         """Teams or services were declared anew: any row may name another one, or count other hours."""
         self.reviewing.everything_corrected()
         self.compliance.everything_corrected()
+        self.findings.everything_corrected()
 
     def policies_corrected(self) -> None:
         """Classes of changes, or the review that they need, were declared anew."""
@@ -52,13 +55,25 @@ class Measured:
         """A change's summary became another one."""
         self.reviewing.change_corrected(key, old, new)
         self.compliance.change_corrected(key, old, new)
+        self.findings.change_corrected(old, new)
+
+    def finding_corrected(self, key: str, entity: Entity) -> None:
+        """A scanner told of a finding, or took it back."""
+        self.findings.finding_corrected(key, entity)
 
     def write(self, rows: Rows) -> None:
         """The rows that are not as they were written."""
         self.reviewing.write(rows)
         self.compliance.write(rows)
+        self.findings.write(rows)
 
     def settle(self) -> None:
         """All rows that were marked are written already."""
         self.reviewing.settle()
         self.compliance.settle()
+        self.findings.settle()
+
+    def forget_before(self, before: int) -> Iterator[tuple[str, str]]:
+        """Family and key of what nothing needs any more that is older than a time."""
+        for key in list(self.findings.forget_before(before)):
+            yield "finding", key

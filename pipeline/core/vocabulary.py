@@ -57,6 +57,7 @@ TYPES: dict[str, str] = {
     "policy_edited": "dev.cdeventsx.aftermerge-policy.edited.0.1.0",
     "class_declared": "dev.cdeventsx.aftermerge-changeclass.declared.0.1.0",
     "policy_declared": "dev.cdeventsx.aftermerge-policy.declared.0.1.0",
+    "threshold_set": "dev.cdeventsx.aftermerge-threshold.set.0.1.0",
     "owners_required": "dev.cdeventsx.aftermerge-owners.required.0.1.0",
     "rule_bypassed": "dev.cdeventsx.aftermerge-rule.bypassed.0.1.0",
     "measurement_reported": "dev.cdeventsx.aftermerge-measurement.reported.0.1.0",

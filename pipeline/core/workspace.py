@@ -32,6 +32,7 @@ from pipeline.core.periods import Period, burn_fact, drift_fact, read_periods
 from pipeline.core.policies import Policies
 from pipeline.core.references import References, Touched
 from pipeline.core.rows import Rows
+from pipeline.core.signals import write_threshold
 from pipeline.core.teams import Teams
 
 #: one record type of a batch: the positions of its events in the batch, and the events
@@ -162,6 +163,8 @@ class Workspace:
             self._derive_services(rows)
         if moved or dirty["service"]:
             self.measured.declarations_corrected()
+        for key, entity in dirty["threshold"].items():
+            write_threshold(key, entity, rows)
         if (dirty["policy"] or dirty["class"]) and self.policies.replace(
             self.entities["policy"], self.entities["class"]
         ):
@@ -175,6 +178,9 @@ class Workspace:
             known = entity.summary
             building.correct_change(key, entity)
             self.measured.change_corrected(key, known, entity.summary)
+            entity.pack()
+        for key, entity in dirty["finding"].items():
+            self.measured.finding_corrected(key, entity)
             entity.pack()
         for key, entity in dirty["artifact"].items():
             building.correct_artifact(key, entity)
@@ -289,4 +295,6 @@ class Workspace:
         for family, keys in self.building.forget_before(before).items():
             for key in keys:
                 self._changelog.forget(family, key)
+        for family, key in self.measured.forget_before(before):
+            self._changelog.forget(family, key)
         self._changelog.settle()

@@ -1,5 +1,5 @@
 """A catalogue as people keep it beside their code: YAML that declares teams, services,
-classes of changes and review policies.
+classes of changes, review policies and the thresholds of signals.
 
 A file is taken whole or not at all: what is wrong in it is told with its line, and nothing of it is read.
 ``docs/catalogue.md`` describes the format.
@@ -21,16 +21,15 @@ from pipeline.core.events import (
     PolicyDeclared,
     ServiceDeclared,
     TeamDeclared,
+    ThresholdSet,
 )
 from pipeline.sources.catalogue_mistakes import mistakes_of
 from pipeline.sources.catalogue_models import (
-    WrittenCatalogue,
-    WrittenClass,
-    WrittenPolicy,
     WrittenService,
     WrittenTeam,
     in_order,
 )
+from pipeline.sources.catalogue_rules import WrittenCatalogue, WrittenClass, WrittenPolicy
 from pipeline.sources.lines import UnreadableFile
 from pipeline.sources.person_fields import PersonToken, token_of
 from pipeline.sources.public_holidays import day_number, public_holidays
@@ -44,15 +43,22 @@ MISTAKES_TOLD_MAX = 10
 
 #: source of the events, and first word of their ids
 SOURCE = "catalogue"
-Declared: TypeAlias = TeamDeclared | ServiceDeclared | ClassDeclared | PolicyDeclared
+Declared: TypeAlias = TeamDeclared | ServiceDeclared | ClassDeclared | PolicyDeclared | ThresholdSet
 #: how the records are called in ids and messages; and several of them, which is their key in a file
 KINDS: dict[type[Declared], str] = {
     TeamDeclared: "team",
     ServiceDeclared: "service",
     ClassDeclared: "class",
     PolicyDeclared: "policy",
+    ThresholdSet: "signal",
 }
-SECTIONS = {"team": "teams", "service": "services", "class": "classes", "policy": "policies"}
+SECTIONS = {
+    "team": "teams",
+    "service": "services",
+    "class": "classes",
+    "policy": "policies",
+    "signal": "signals",
+}
 
 
 class CatalogueRefused(ValueError):
@@ -76,7 +82,7 @@ class Entry(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """team, service, class or policy."""
+        """team, service, class, policy or signal."""
         return KINDS[type(self.event)]
 
     @property
@@ -212,6 +218,10 @@ def _entries(
     for key, policy in written.policies.items():
         place = f"{name}:{document.line(('policies', key))}"
         yield Entry(place, _policy(key, policy), written.valid_from, policy.removed)
+    for key, signal in written.signals.items():
+        place = f"{name}:{document.line(('signals', key))}"
+        limits = (signal.opens_from, signal.closes_below, signal.cases_min, signal.within, signal.off)
+        yield Entry(place, ThresholdSet(*_HEAD, key, *limits), written.valid_from, signal.removed)
 
 
 #: the envelope of an event whose id and time are not known yet

@@ -9,14 +9,12 @@ from pydantic import ValidationError
 
 from pipeline.sources.catalogue_models import (
     Written,
-    WrittenCatalogue,
-    WrittenClass,
     WrittenHolidays,
     WrittenHours,
-    WrittenPolicy,
     WrittenService,
     WrittenTeam,
 )
+from pipeline.sources.catalogue_rules import WrittenCatalogue, WrittenClass, WrittenPolicy, WrittenSignal
 from pipeline.sources.expressions import near
 from pipeline.sources.yaml_text import Document, Place
 
@@ -29,6 +27,7 @@ _MODELS: dict[tuple[str, ...], type[Written]] = {
     ("services", "*"): WrittenService,
     ("classes", "*"): WrittenClass,
     ("policies", "*"): WrittenPolicy,
+    ("signals", "*"): WrittenSignal,
 }
 #: kind of a mistake in pydantic's words -> ours; what is missing here speaks for itself
 _WORDS = {

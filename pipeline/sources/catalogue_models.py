@@ -9,7 +9,6 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.core.change_classes import check_pattern
 from pipeline.core.events import InvalidEvent
 from pipeline.core.teams import DAYS_A_WEEK, MINUTES_A_DAY
 from pipeline.sources.public_holidays import UnknownCountry, day_number, public_holidays
@@ -27,8 +26,6 @@ from pipeline.sources.zones import offsets_of
 #: repositories, paths, dependencies and aliases of a service
 ITEMS_MAX = 1_000
 TIER_MAX = 99
-APPROVALS_MAX = 20
-ENTRIES_MAX = 20_000
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])")
@@ -59,14 +56,6 @@ def _login(told: str) -> str:
     return login
 
 
-def _pattern(told: str) -> str:
-    try:
-        check_pattern(told)
-    except ValueError as error:
-        raise ValueError(f"{told!r}: {error}") from None
-    return told
-
-
 def _day(told: Any) -> int:
     name = str(told).casefold()
     for number, day in enumerate(_DAYS, 1):
@@ -94,7 +83,7 @@ def _date(told: Any) -> date:
     return day
 
 
-def _minutes(told: Any) -> int:
+def minutes_of(told: Any) -> int:
     """A length of time in minutes."""
     match = _LENGTH.fullmatch(str(told).strip())
     if match is None or not (match[1] or match[2]):
@@ -213,7 +202,7 @@ class WrittenTeam(Written):
     zone: Annotated[Name, AfterValidator(_zone)] = ""
     hours: WrittenHours = WrittenHours()
     holidays: WrittenHolidays = WrittenHolidays()
-    respond_within: Annotated[int, BeforeValidator(_minutes)] | None = None
+    respond_within: Annotated[int, BeforeValidator(minutes_of)] | None = None
     removed: bool = False
 
     @model_validator(mode="after")
@@ -235,47 +224,6 @@ class WrittenService(Written):
     @model_validator(mode="after")
     def _removed_alone(self) -> WrittenService:
         return removed_alone(self)
-
-
-class WrittenClass(Written):
-    """One class of changes."""
-
-    paths: Annotated[list[Annotated[Name, AfterValidator(_pattern)]], Field(max_length=ITEMS_MAX)] = []
-    labels: Names = []
-    removed: bool = False
-
-    @model_validator(mode="after")
-    def _of_something(self) -> WrittenClass:
-        if not (self.paths or self.labels or self.removed):
-            raise ValueError("nothing belongs to it: write paths or labels")
-        return removed_alone(self)
-
-
-class WrittenPolicy(Written):
-    """One review policy."""
-
-    classes: Names = []
-    tiers: Annotated[list[Annotated[int, Field(ge=1, le=TIER_MAX)]], Field(max_length=TIER_MAX)] = []
-    approvals: Annotated[int, Field(ge=0, le=APPROVALS_MAX)] | None = None
-    roles: Names = []
-    sections: Names = []
-    owners: bool = False
-    retro_review_within: Annotated[int, BeforeValidator(_minutes)] | None = None
-    removed: bool = False
-
-    @model_validator(mode="after")
-    def _removed_alone(self) -> WrittenPolicy:
-        return removed_alone(self)
-
-
-class WrittenCatalogue(Written):
-    """One document of a file."""
-
-    classes: Annotated[dict[Name, WrittenClass], Field(max_length=ITEMS_MAX)] = {}
-    policies: Annotated[dict[Name, WrittenPolicy], Field(max_length=ITEMS_MAX)] = {}
-    teams: Annotated[dict[Name, WrittenTeam], Field(max_length=ENTRIES_MAX)] = {}
-    services: Annotated[dict[Name, WrittenService], Field(max_length=ENTRIES_MAX)] = {}
-    valid_from: Annotated[int, BeforeValidator(instant_of)] | None = None
 
 
 def in_order(items: Iterable[T]) -> list[T]:

@@ -66,12 +66,13 @@ def test_the_example_is_imported_once(tmp_path: Path) -> None:
         ("services", 3, str(EXAMPLE)),
         ("classes", 1, str(EXAMPLE)),
         ("policies", 3, str(EXAMPLE)),
+        ("signals", 1, str(EXAMPLE)),
     ]
     assert lines(result, "note") == []
     first = counts(result)
-    assert (first["events appended"], first["rows written"], first["events behind the horizon"]) == (10, 3, 0)
+    assert (first["events appended"], first["rows written"], first["events behind the horizon"]) == (11, 4, 0)
     again = imported(data, EXAMPLE)
-    assert (again["events appended"], again["events already known"], again["rows written"]) == (0, 10, 0)
+    assert (again["events appended"], again["events already known"], again["rows written"]) == (0, 11, 0)
     found = rows(data, "SELECT service, team, tier FROM services FINAL ORDER BY service")
     assert [tuple(row.values()) for row in found] == [
         ("checkout", "payments", 1),
@@ -162,11 +163,11 @@ def test_a_catalogue_comes_out_and_goes_in_again(tmp_path: Path) -> None:
     data, other = tmp_path / "data", tmp_path / "other"
     imported(data, EXAMPLE)
     events = exported(data, tmp_path / "out.jsonl")
-    assert len(events) == 10
+    assert len(events) == 11
     other.mkdir(mode=0o700)
     shutil.copy(data / KEY_FILE, other / KEY_FILE)
-    assert counts(run(other, "replay", tmp_path / "out.jsonl", "--format", "json"))["events appended"] == 10
-    assert imported(other, EXAMPLE)["events already known"] == 10
+    assert counts(run(other, "replay", tmp_path / "out.jsonl", "--format", "json"))["events appended"] == 11
+    assert imported(other, EXAMPLE)["events already known"] == 11
 
 
 @pytest.mark.parametrize(

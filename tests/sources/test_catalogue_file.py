@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.events import ServiceDeclared, TeamDeclared
 from pipeline.resources import examples
-from pipeline.sources import catalogue_file, catalogue_models, teams, yaml_text
+from pipeline.sources import catalogue_file, catalogue_models, catalogue_rules, teams, yaml_text
 from pipeline.sources.catalogue_file import (
     Catalogue,
     CatalogueRefused,
@@ -167,7 +167,7 @@ def test_an_alias_of_yaml_is_the_value_itself() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "c.yaml: it declares nothing: write teams:, services:, classes: or policies:"),
+        ("", "c.yaml: it declares nothing: write teams:, services:, classes:, policies: or signals:"),
         ("teams:", "c.yaml: it declares nothing"),
         ("- teams", "c.yaml:1: the document: write keys and their values"),
         ("\nteam: {}", "c.yaml:2: team: unknown: did you mean 'teams'?"),
@@ -257,7 +257,7 @@ def test_files_that_are_no_text_or_too_long_are_refused(tmp_path: Path) -> None:
 
 def test_the_example_and_the_documented_format_are_good() -> None:
     shipped = read_catalogue(EXAMPLE)
-    assert len(shipped.entries) == 10
+    assert len(shipped.entries) == 11
     assert shipped.notes == []
     blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
     assert len(blocks) == 2
@@ -277,6 +277,9 @@ def test_every_key_is_documented() -> None:
         *(f"holidays.{key}" for key in catalogue_models.WrittenHolidays.known_keys()),
         *catalogue_models.WrittenTeam.known_keys(),
         *catalogue_models.WrittenService.known_keys(),
+        *catalogue_rules.WrittenClass.known_keys(),
+        *catalogue_rules.WrittenPolicy.known_keys(),
+        *catalogue_rules.WrittenSignal.known_keys(),
     } - {"hours", "holidays"}
     assert keys == nested
 
@@ -289,11 +292,13 @@ def test_every_limit_is_documented() -> None:
         yaml_text.DOCUMENTS_MAX,
         yaml_text.NODES_MAX,
         yaml_text.LEVELS_MAX,
-        catalogue_models.ENTRIES_MAX,
+        catalogue_rules.ENTRIES_MAX,
         teams.MEMBERS_MAX,
         teams.ALIASES_MAX,
         teams.HOLIDAYS_MAX,
         catalogue_models.ITEMS_MAX,
+        catalogue_models.ITEMS_MAX,
+        catalogue_rules.APPROVALS_MAX,
         teams.NAME_CHARACTERS_MAX,
     ]
 

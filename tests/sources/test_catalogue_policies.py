@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.events import ClassDeclared, PolicyDeclared
+from pipeline.core.events import ClassDeclared, PolicyDeclared, ThresholdSet
 from pipeline.resources import examples
 from pipeline.sources.catalogue_file import (
     PARSER_VERSION,
@@ -41,6 +41,16 @@ def test_a_class_is_what_its_entry_says() -> None:
     )
 
 
+def test_thresholds_are_what_their_entry_says() -> None:
+    (entry,) = parse_catalogue(
+        "signals: {missing-context: {opens_from: 0.5, closes_below: 0.25, cases_min: 9, within: 3h,"
+        " off: true}}",
+        "c.yaml",
+    ).entries
+    assert (entry.kind, entry.name) == ("signal", "missing-context")
+    assert entry.event == ThresholdSet(*HEAD, "missing-context", 0.5, 0.25, 9, 180, True)
+
+
 def test_a_policy_that_asks_for_nothing_is_one() -> None:
     (entry,) = parse_catalogue("policies: {free: {}}", "c.yaml").entries
     assert entry.event == PolicyDeclared(*HEAD, policy="free")
@@ -59,6 +69,17 @@ def test_a_policy_that_asks_for_nothing_is_one() -> None:
         ("classes: {a: {paths: ['!x']}}", "classes.a.paths.0: '!x': a pattern can't take paths back"),
         ("classes: {a: {paths: ['/']}}", "classes.a.paths.0: '/': write a path"),
         ("classes: {a: {paths: ['a[b]']}}", "classes.a.paths.0: 'a[b]': write a path"),
+        (
+            "signals: {bypas-abuse: {}}",
+            "signals.bypas-abuse: 'bypas-abuse' is no signal: did you mean 'bypass-abuse'",
+        ),
+        ("signals: {bypass-abuse: {opens_from: 2}}", "signals.bypass-abuse.opens_from: 1.0 or less is meant"),
+        ("signals: {bypass-abuse: {opens_from: .nan}}", "signals.bypass-abuse.opens_from: "),
+        ("signals: {bypass-abuse: {cases_min: 0}}", "signals.bypass-abuse.cases_min: 1 or more is meant"),
+        (
+            "signals: {bypass-abuse: {opens_from: 0.1, closes_below: 0.2}}",
+            "signals.bypass-abuse: closes_below: at most opens_from",
+        ),
         ("polices: {a: {}}", "polices: unknown: did you mean 'policies'?"),
     ],
 )

@@ -101,6 +101,12 @@ CREATE TABLE IF NOT EXISTS events_rule_bypassed ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
 CREATE TABLE IF NOT EXISTS compliance ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS events_threshold_set ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS findings ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS thresholds ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW bypasses ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
@@ -122,6 +128,7 @@ CREATE OR REPLACE VIEW review_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_response ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW rollbacks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW services_overview ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW signals ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW time_to_merge ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW unlinked ON CLUSTER `replicas` AS

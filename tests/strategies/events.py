@@ -301,6 +301,19 @@ EVENTS: dict[str, st.SearchStrategy[Any]] = {
         },
         ("catalogue",),
     ),
+    "threshold_set": event_of(
+        e.ThresholdSet,
+        "set {time}",
+        {
+            "signal": of(("rubber-stamping", "bypass-abuse")),
+            "opens_from": maybe(of((0.25, 0.5))),
+            "closes_below": maybe(of((0.125, 0.25))),
+            "cases_min": maybe(st.integers(1, 20)),
+            "within_minutes": maybe(of((60, 1_440))),
+            "off": st.booleans(),
+        },
+        ("catalogue",),
+    ),
     **LIVE,
     "clock_ticked": event_of(e.ClockTicked, "{time}", {"clock": st.just("clock")}, ("clock",)),
 }

@@ -271,18 +271,48 @@ def declaration(world: World) -> None:
 
 
 def observation(world: World) -> None:
-    """What is kept as told and joined with nothing: a push, a release, a finding, a policy, a number."""
+    """What is kept as told and joined with nothing: a push, a release, a policy, a number."""
     repository, now = world.one_of(PLACES).repository, world.now
     struct, fields = world.one_of(
         (
             (e.BranchPushed, {"push": f"{repository} {now}", "repository": repository, "branch": "main"}),
             (e.ReleasePublished, {"release": f"{repository} v1", "repository": repository, "tag": "v1"}),
-            (e.FindingReported, {"finding": f"{repository} code 1", "kind": "code", "state": "open"}),
             (e.PolicyEdited, {"policy": f"{repository} main", "action": "edited", "edited": ["reviews"]}),
             (e.MeasurementReported, {"measurement": "build cost", "kind": "cost", "value": 1.5}),
         )
     )
     world.tell(struct, "github", f"told {now}", now, **fields)
+
+
+def finding(world: World) -> None:
+    """A scanner's finding in some commit or none, perhaps fixed, perhaps found again."""
+    repository = world.one_of(PLACES).repository
+    commits = [*world.merged.get(repository, []), "", f"f{world.shas:039x}"]
+    world.tell(
+        e.FindingReported,
+        "github",
+        f"told {world.now}",
+        world.now,
+        finding=f"{repository} code {world.one_of((1, 2))}",
+        repository=repository,
+        kind="code",
+        state=world.one_of(("open", "fixed", "dismissed")),
+        sha=world.one_of(commits),
+        branch=world.one_of(("", "main", "feature")),
+    )
+
+
+def limit(world: World) -> None:
+    """Thresholds of a signal."""
+    world.tell(
+        e.ThresholdSet,
+        "catalogue",
+        f"set {world.now}",
+        world.now,
+        signal=world.one_of(("bypass-abuse", "late-findings")),
+        opens_from=world.one_of((None, 0.5)),
+        off=world.chance(),
+    )
 
 
 def tick(world: World) -> None:
@@ -295,6 +325,8 @@ ACTIONS: tuple[Callable[[World], None], ...] = (
     tick,
     observation,
     drift,
+    finding,
+    limit,
     burn,
     verdict,
     declaration,

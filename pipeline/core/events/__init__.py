@@ -38,6 +38,7 @@ from pipeline.core.events.declared import (
     PolicyEdited,
     ServiceDeclared,
     TeamDeclared,
+    ThresholdSet,
     VerdictGiven,
 )
 from pipeline.core.events.envelope import MICROSECONDS, Event, InvalidEvent
@@ -91,6 +92,7 @@ __all__ = [
     "RuleBypassed",
     "ServiceDeclared",
     "TeamDeclared",
+    "ThresholdSet",
     "VerdictGiven",
 ]
 
@@ -126,6 +128,7 @@ RECORDS: dict[str, type[Event]] = {
     "team_declared": TeamDeclared,
     "class_declared": ClassDeclared,
     "policy_declared": PolicyDeclared,
+    "threshold_set": ThresholdSet,
     "owners_required": OwnersRequired,
     "rule_bypassed": RuleBypassed,
 }

@@ -54,6 +54,7 @@ class ReleasePublished(Event, frozen=True):
 class FindingReported(Event, frozen=True):
     """A scanner's finding came up or changed: ``kind`` is code, secret or dependency."""
 
+    entity = "finding"
     key_field = "finding"
 
     finding: str

@@ -83,6 +83,20 @@ class PolicyDeclared(Event, frozen=True):
     retro_review_minutes: int | None = None
 
 
+class ThresholdSet(Event, frozen=True):
+    """One version of the thresholds of one signal; what is absent stays as it is built in."""
+
+    entity = "threshold"
+    key_field = "signal"
+
+    signal: str
+    opens_from: float | None = None
+    closes_below: float | None = None
+    cases_min: int | None = None
+    within_minutes: int | None = None
+    off: bool = False
+
+
 class PolicyEdited(Event, frozen=True):
     """The protection of a branch, or a rule set, was created, edited or removed."""
 
