@@ -111,6 +111,7 @@ CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW bypasses ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW class_outcomes ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW drift_time ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW event_counts ON CLUSTER `replicas` AS
@@ -118,6 +119,7 @@ CREATE OR REPLACE VIEW failed_deployments ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incident_candidates ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incidents_by_cause ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW metrics_by_deployment ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW open_reviews ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW owner_coverage ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW policy_violations ON CLUSTER `replicas` AS
