@@ -6,11 +6,13 @@ workspace derives. To add one: a module in ``core/measures`` with these methods,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
+from pipeline.core.changelog import Kept
 from pipeline.core.entities import Entity
+from pipeline.core.measures.flaking import Flaking
 from pipeline.core.measures.reviewing import Reviewing
 from pipeline.core.parameters import Parameters
 from pipeline.core.rows import Rows
@@ -29,6 +31,9 @@ class Measured:
         building: Building,
     ) -> None:
         self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, building)
+        self.flaking = Flaking(parameters.flakes, families, building)
+        #: counts of weeks that outlive what was counted, and have to be saved
+        self.counts: tuple[Kept, ...] = (self.flaking.weeks,)
 
     def declarations_corrected(self) -> None:
         """Teams or services were declared anew: any row may name another one, or count other hours."""
@@ -37,15 +42,23 @@ class Measured:
     def commit_corrected(self, key: str) -> None:
         """The checks of a commit became others."""
         self.reviewing.commit_corrected(key)
+        self.flaking.commit_corrected(key)
 
     def change_corrected(self, key: str, old: object, new: object) -> None:
         """A change's summary became another one."""
         self.reviewing.change_corrected(key, old, new)
+        self.flaking.change_corrected(old, new)
 
-    def write(self, rows: Rows) -> None:
-        """The rows that are not as they were written."""
+    def write(self, rows: Rows, now: int) -> None:
+        """The rows that are not as they were written, and those that are due by now."""
         self.reviewing.write(rows)
+        self.flaking.write(rows, now)
 
-    def settle(self) -> None:
-        """All rows that were marked are written already."""
+    def settle(self, now: int) -> None:
+        """All rows that were marked, or are due by now, are written already."""
         self.reviewing.settle()
+        self.flaking.settle(now)
+
+    def forget(self, commits: Iterable[str], before: int) -> None:
+        """These commits are forgotten, and nothing from before a time is counted any more."""
+        self.flaking.forget(commits, before)

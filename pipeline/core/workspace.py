@@ -69,7 +69,7 @@ class Workspace:
             parameters, self.entities, self.catalogue, self.building, self.delivery
         )
         self.measured = Measured(parameters, self.entities, self.catalogue, self.teams, self.building)
-        self._changelog = Changelog(self.entities, self.investigation.tally)
+        self._changelog = Changelog(self.entities, self.investigation.tally, self.measured.counts)
         self._dirty: Families = {family: {} for family in FAMILIES}
 
     # -- fold -----------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class Workspace:
         self._correct(rows)
         write_delivery(self.delivery, rows)
         write_building(self.building, self.delivery, rows)
-        self.measured.write(rows)
+        self.measured.write(rows, self.clock.now)
         self._write_incidents(rows)
         self._settle()
         self._evict_when_due()
@@ -157,7 +157,7 @@ class Workspace:
         write_delivery(self.delivery, unread)
         self._write_incidents(unread)
         self.building.clear_stale()
-        self.measured.settle()
+        self.measured.settle(self.clock.now)
         self._settle()
 
     def _correct(self, rows: Rows) -> None:
@@ -260,6 +260,7 @@ class Workspace:
             workspace._dirty[family].update(entities)
         forgotten_before = workspace.clock.evicted_at - parameters.retention
         workspace.investigation.tally.complete_from = forgotten_before
+        workspace.measured.forget((), forgotten_before)
         workspace._derive_unread()
         workspace.delivery.freeze(forgotten_before)
         workspace._changelog.rest()
@@ -290,7 +291,9 @@ class Workspace:
             self._changelog.forget("deployment", report)
         for report in self.investigation.evict(before):
             self._changelog.forget("incident", report)
-        for family, keys in self.building.forget_before(before).items():
+        forgotten = self.building.forget_before(before)
+        self.measured.forget(forgotten["commit"], before)
+        for family, keys in forgotten.items():
             for key in keys:
                 self._changelog.forget(family, key)
         self._changelog.settle()
