@@ -157,8 +157,10 @@ class FlakeLimits:
     interval: float = 0.9
     #: a check is flaky above this; quarantine is suggested where all of the interval is
     flaky_above: float = 0.02
-    #: it is called flaky from this probability on: looking in vain costs less than not knowing
+    #: it is called flaky from this probability on (looking in vain costs less than not knowing), where there
+    #: are so many runs: before that, it says what is thought of any check
     flaky_from: float = 0.2
+    flaky_runs_min: int = 20
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ def test_flaky_checks(world: Store) -> None:
 def test_flake_cost(world: Store) -> None:
     columns = (
         "toString(week), dimension, value, checks, flaky, quarantine, runs, failed, flaked, flake_rate,"
-        " reruns, waited_hours, waited_hours_median, waited_hours_p90, errors, error_reruns, error_waited_hours"
+        " reruns, waited_hours, waited_hours_median, waited_hours_p90, errors, error_reruns,"
+        " error_waited_hours"
     )
     # of the three certain flakes one was never waited for
     ours = (2, 1, 1, 20, 4, 2, 0.07, 3, 2.17, 2.0, 2.0, 2, 2, 0.5)

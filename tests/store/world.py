@@ -262,8 +262,8 @@ def checks() -> list[Fact]:
         *(
             row(
                 FlakyRunFact, repository="acme/api", sha=str(place), name="unit", workflow="ci", runs=2,
-                failed=1, first_at=MONDAY + 8 * DAY, failed_at=MONDAY + 8 * DAY, reruns=reruns, waited_seconds=seconds,
-                passed_at=MONDAY + 9 * DAY, changes=["acme/api#1"],
+                failed=1, first_at=MONDAY + 8 * DAY, failed_at=MONDAY + 8 * DAY, reruns=reruns,
+                waited_seconds=seconds, passed_at=MONDAY + 9 * DAY, changes=["acme/api#1"],
             )
             for place, (seconds, reruns) in enumerate(waits)
         ),

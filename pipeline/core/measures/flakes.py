@@ -21,6 +21,7 @@ What is not known of these three, and of ``broken``, is summed over: it widens t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -37,6 +38,8 @@ _FLAKE_CELLS, _BROKEN_CELLS = 32, 12
 _NOTHING = 1e-6
 #: a check that fails more often than that is red for a reason
 _FLAKE_MAX = 0.9
+#: estimates that are remembered: the checks of one repository that never fail ran equally often
+_ESTIMATES_MAX = 4_096
 
 
 class Pattern(NamedTuple):
@@ -64,8 +67,12 @@ def estimate(patterns: Mapping[Pattern, int], limits: FlakeLimits) -> Estimate:
     ``patterns`` says on how many commits the runs went so.
     """
     # in one order, so that sums are rounded alike
-    told = sorted(patterns)
-    table = np.array([(*pattern, patterns[pattern]) for pattern in told], dtype=np.float64).reshape(-1, 4)
+    return _estimate(tuple([(*pattern, patterns[pattern]) for pattern in sorted(patterns)]), limits)
+
+
+@lru_cache(_ESTIMATES_MAX)
+def _estimate(told: tuple[tuple[int, int, bool, int], ...], limits: FlakeLimits) -> Estimate:
+    table = np.array(told, dtype=np.float64).reshape(-1, 4)
     flakes = _FLAKE_MAX * np.linspace(0.0, 1.0, _FLAKE_CELLS + 1) ** 2
     brokens = np.linspace(0.0, 1.0, _BROKEN_CELLS + 1) ** 2
     mass = _mass(table, flakes, brokens, limits)

@@ -164,7 +164,7 @@ class Flaking:
             flake_low=low,
             flake_high=round(found.high, _DIGITS),
             flaky_probability=above,
-            flaky=above >= limits.flaky_from,
+            flaky=above >= limits.flaky_from and window.runs >= limits.flaky_runs_min,
             quarantine=low > limits.flaky_above,
             broken_share=round(found.broken, _DIGITS),
         )

@@ -83,7 +83,9 @@ def waits(told: Sequence[e.CheckFinished]) -> tuple[list[tuple[int, int]], list[
     return after_failures, after_errors
 
 
-def weeks(history: Iterable[e.Event], now: int, window: int) -> dict[tuple[str, str, str, int], dict[str, Any]]:
+def weeks(
+    history: Iterable[e.Event], now: int, window: int
+) -> dict[tuple[str, str, str, int], dict[str, Any]]:
     """What the rows of weeks that are over have to say; ``patterns`` holds what the estimate rests on."""
     by_week: dict[tuple[Check, int], list[list[e.CheckFinished]]] = defaultdict(list)
     for (check, _), told in runs(history).items():
@@ -122,7 +124,8 @@ def _counted(commits: Sequence[Sequence[e.CheckFinished]]) -> dict[str, Any]:
         "runs": sum(outcome != "error" for outcome in every),
         "failed": sum(outcome.startswith("fail") for outcome in every),
         "flaked": sum(
-            {"success"} < {run.outcome.replace("failed", "failure") for run in told} - {"error"} for told in commits
+            {"success"} < {run.outcome.replace("failed", "failure") for run in told} - {"error"}
+            for told in commits
         ),
         "reruns": sum(count for count, _ in after_failures),
         "waited_seconds": sum(seconds for _, seconds in after_failures),
@@ -132,8 +135,10 @@ def _counted(commits: Sequence[Sequence[e.CheckFinished]]) -> dict[str, Any]:
     }
 
 
-def posterior(patterns: Counter[tuple[int, int, bool]], limits: FlakeLimits, steps: int = 600) -> dict[str, float]:
-    """The estimate by plain sums over (flake, broken); ``steps`` of the first, a fifth as many of the second."""
+def posterior(
+    patterns: Counter[tuple[int, int, bool]], limits: FlakeLimits, steps: int = 240
+) -> dict[str, float]:
+    """The estimate by plain sums: ``steps`` of flake, a fifth as many of broken, finer near zero."""
     again = sum((failed - left) * count for (_, failed, left), count in patterns.items())
     left_red = sum(left * count for (_, _, left), count in patterns.items())
     odds = (again + 0.5) / (left_red + 0.5)
@@ -146,7 +151,9 @@ def posterior(patterns: Counter[tuple[int, int, bool]], limits: FlakeLimits, ste
                 good, bad = odds * more / (1 + odds * more), (odds / less) / (1 + odds / less)
                 for i, flake in enumerate(flakes):
                     as_good = [
-                        _beta_binomial(runs, failed, flake, likeness) * good ** (failed - left) * (1 - good) ** left
+                        _beta_binomial(runs, failed, flake, likeness)
+                        * good ** (failed - left)
+                        * (1 - good) ** left
                         for runs, failed, left in patterns
                     ]
                     as_bad = [
@@ -174,7 +181,9 @@ def posterior(patterns: Counter[tuple[int, int, bool]], limits: FlakeLimits, ste
         )
     total = sum(mass)
     found = {"flake": sum(flake * share for flake, share in zip(flakes, mass, strict=True)) / total}
-    found["above"] = sum(share for flake, share in zip(flakes, mass, strict=True) if flake > limits.flaky_above) / total
+    found["above"] = (
+        sum(share for flake, share in zip(flakes, mass, strict=True) if flake > limits.flaky_above) / total
+    )
     below = 0.0
     for flake, share in zip(flakes, mass, strict=True):
         below += share / total
