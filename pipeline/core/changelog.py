@@ -7,13 +7,13 @@ was forgotten is saved as digests of keys, one record for each time that somethi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 
 from pipeline.core.entities import Entity
 from pipeline.core.forgotten import Forgotten, set_of
 from pipeline.core.learning import WeekCounts
+from pipeline.core.measured import Kept
 from pipeline.core.tally import Tally
 
 #: changelog key and value
@@ -36,29 +36,6 @@ class Clock(msgspec.Struct, array_like=True):
     now: int = 0
     behind_horizon: int = 0
     evicted_at: int = 0
-
-
-class Kept(Protocol):
-    """Counts that outlive what was counted, as records of their own."""
-
-    @property
-    def name(self) -> str:
-        """How the keys of its records begin."""
-
-    def changed_records(self) -> Iterable[tuple[str, bytes]]:
-        """Keys and values since the last time; an empty value deletes."""
-
-    def note_everything(self) -> None:
-        """All of it is to be saved again."""
-
-    def settle(self) -> None:
-        """All of it is saved."""
-
-    def take(self, key: str, value: bytes) -> None:
-        """Take in one record."""
-
-    def holds(self, key: str, value: bytes) -> bool:
-        """Whether it holds what another one saved."""
 
 
 class Changelog:

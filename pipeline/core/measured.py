@@ -7,16 +7,39 @@ workspace derives. To add one: a module in ``core/measures`` with these methods,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
-from pipeline.core.changelog import Kept
 from pipeline.core.entities import Entity
 from pipeline.core.measures.flaking import Flaking
 from pipeline.core.measures.reviewing import Reviewing
 from pipeline.core.parameters import Parameters
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
+
+
+class Kept(Protocol):
+    """Counts that outlive what was counted, as records of their own."""
+
+    @property
+    def name(self) -> str:
+        """How the keys of its records begin."""
+
+    def changed_records(self) -> Iterable[tuple[str, bytes]]:
+        """Keys and values since the last time; an empty value deletes."""
+
+    def note_everything(self) -> None:
+        """All of it is to be saved again."""
+
+    def settle(self) -> None:
+        """All of it is saved."""
+
+    def take(self, key: str, value: bytes) -> None:
+        """Take in one record."""
+
+    def holds(self, key: str, value: bytes) -> bool:
+        """Whether it holds what another one saved."""
 
 
 class Measured:

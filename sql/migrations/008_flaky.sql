@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS check_flakiness
     flake_high           Float64 COMMENT 'upper bound of the 90 % interval of that probability',
     flaky_probability    Float64 COMMENT 'how likely (0 to 1) that probability is above 2 %',
     flaky                Bool COMMENT 'true when that is at least 0.2, by at least 20 runs',
-    quarantine           Bool COMMENT 'true when the whole interval is above 2 %: a quarantine is suggested',
+    quarantine           Bool COMMENT 'true when it is flaky and the whole interval is above 2 %: a quarantine is suggested',
     broken_share         Float64 COMMENT 'share (0 to 1) of the commits that it fails on for a reason, by those weeks',
     version              UInt64 COMMENT 'epoch and log offset up to which the row was derived; the highest holds',
     is_deleted           UInt8 COMMENT '1 when the row no longer holds'

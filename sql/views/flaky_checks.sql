@@ -6,7 +6,7 @@
 --                             flake_high are its 90 % interval
 --   flaky_probability         how likely that is above 2 %
 --   flaky                     true when flaky_probability is at least 0.2, by at least 20 runs
---   quarantine                true when the whole interval is above 2 %: suggested, nothing is done
+--   quarantine                true when it is flaky and the whole interval is above 2 %: suggested, nothing is done
 --   broken_share              share of the commits that it fails on for a reason
 --   window_commits, window_runs, window_failed, window_flaked
 --                             what the estimate rests on: commits, runs that failed or passed (n), those that failed,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pipeline.core.facts import ServiceFact
 from pipeline.store import Store
 from tests.store.rows import WORKSPACE, row
-from tests.store.world import ServiceFact, ask, fill
+from tests.store.world import ask, fill
 
 FIRST, SECOND = "2024-01-01", "2024-01-08"
 

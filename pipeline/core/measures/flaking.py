@@ -143,6 +143,7 @@ class Flaking:
         found = estimate(window.patterns, limits)
         errors, reruns, waited, error_reruns, error_waited = own.sums
         low, above = round(found.low, _DIGITS), round(found.above, _DIGITS)
+        flaky = above >= limits.flaky_from and window.runs >= limits.flaky_runs_min
         return CheckFlakinessFact(
             *check,
             week_at=week_start(week),
@@ -164,8 +165,8 @@ class Flaking:
             flake_low=low,
             flake_high=round(found.high, _DIGITS),
             flaky_probability=above,
-            flaky=above >= limits.flaky_from and window.runs >= limits.flaky_runs_min,
-            quarantine=low > limits.flaky_above,
+            flaky=flaky,
+            quarantine=flaky and low > limits.flaky_above,
             broken_share=round(found.broken, _DIGITS),
         )
 

@@ -70,7 +70,8 @@ def flakes(history: Iterable[e.Event]) -> dict[tuple[str, str, str, str], dict[s
 
 def waits(told: Sequence[e.CheckFinished]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """(further runs, seconds) of each way from red to green: after failures, and after errors alone."""
-    after_failures, after_errors = [], []
+    after_failures: list[tuple[int, int]] = []
+    after_errors: list[tuple[int, int]] = []
     for place, run in enumerate(told):
         before = told[place - 1].outcome if place else "success"
         if run.outcome == "success" or before != "success":
