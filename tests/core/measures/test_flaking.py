@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pipeline.core import events as e
 from pipeline.core.facts import CheckFlakinessFact, FlakyRunFact
 from pipeline.core.parameters import WEEK, FlakeLimits, Parameters
+from pipeline.core.workspace import Workspace
 from tests.core.measures import run_by_run
-from tests.runs import Run, differences, now_of, oracle
+from tests.runs import Run, columns_of, differences, now_of, oracle
 from tests.strategies import BEGINNING, DAY, batches, duplicated, permuted, tellings
 from tests.worlds import Told, at, back, change_key, checked, merged, opened, sha, ticked
 
@@ -134,6 +135,21 @@ def test_what_is_forgotten_still_counts() -> None:
     saved = [key for key in stays.changelog if key.startswith(b"check-week/")]
     assert LIMITS.window_weeks // 2 < len(saved) <= LIMITS.window_weeks
     assert {key: stays.changelog[key] for key in saved} == {key: restarts.changelog[key] for key in saved}
+
+
+def test_a_standby_keeps_the_same_counts() -> None:
+    history, short = quietly(40), Parameters(horizon=14 * DAY)
+    leads, follows = Workspace(short), Workspace(short)
+    for start in range(0, len(history), 9):
+        leads.fold(columns_of(history[start : start + 9]))
+        leads.derive()
+        assert follows.follow(dict(leads.snapshot()))
+    kept, followed = (
+        {key: value for key, value in workspace.whole_snapshot() if key.startswith(b"check-week/")}
+        for workspace in (leads, follows)
+    )
+    assert kept
+    assert kept == followed
 
 
 def test_a_late_run_restates_the_weeks_that_it_counts_in() -> None:
