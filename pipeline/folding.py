@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pipeline.codec import Codec, Columns
+from pipeline.core.horizon import Column
 from pipeline.core.parameters import Parameters
 from pipeline.core.rows import TableRows
-from pipeline.core.workspace import Column, Workspace
+from pipeline.core.workspace import Workspace
 from pipeline.dead_letters import as_record
 from pipeline.log.protocol import Log, NewRecord, Record
 from pipeline.log.topics import PARTITION

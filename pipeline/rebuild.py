@@ -11,8 +11,9 @@ from typing import NamedTuple
 from pipeline import poison
 from pipeline.codec import Codec, Columns
 from pipeline.core.events import Event
+from pipeline.core.horizon import Column
 from pipeline.core.parameters import Parameters
-from pipeline.core.workspace import Column, Workspace
+from pipeline.core.workspace import Workspace
 from pipeline.dead_letters import DeadLetter, bury
 from pipeline.destination import Destination, Prepared
 from pipeline.log.protocol import Log, Record

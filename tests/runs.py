@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from pipeline.core.events import Event
 from pipeline.core.facts import Fact
+from pipeline.core.horizon import Column
 from pipeline.core.parameters import MODELS, Parameters
 from pipeline.core.rows import Rows
-from pipeline.core.workspace import Column, Workspace
+from pipeline.core.workspace import Workspace
 from tests.strategies import HORIZON
 
 #: nothing that the strategies tell lies behind this horizon

@@ -6,13 +6,14 @@ was forgotten is saved as digests of keys, one record for each time that somethi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from pipeline.core.entities import Entity
 from pipeline.core.forgotten import Forgotten, set_of
 from pipeline.core.learning import WeekCounts
+from pipeline.core.measured import Kept
 from pipeline.core.tally import Tally
 
 #: changelog key and value
@@ -40,9 +41,10 @@ class Clock(msgspec.Struct, array_like=True):
 class Changelog:
     """What was not saved yet, what may rest as bytes, and what was forgotten."""
 
-    def __init__(self, entities: Families, tally: Tally) -> None:
+    def __init__(self, entities: Families, tally: Tally, kept: Sequence[Kept] = ()) -> None:
         self._entities = entities
         self._tally = tally
+        self._kept = {counts.name: counts for counts in kept}
         self._unsaved: dict[tuple[str, str], Entity | None] = {}
         self._resting: dict[tuple[str, str], Entity] = {}
         #: what was dropped because of its age, and of that, what was not saved yet
@@ -88,6 +90,8 @@ class Changelog:
             counts = self._tally.learning.weeks[service][week]
             records.append((f"{_WEEK}/{week}/{service}".encode(), msgspec.msgpack.encode(counts)))
         self._tally.changed_weeks.clear()
+        for prefix, kept in self._kept.items():
+            records.extend((f"{prefix}/{key}".encode(), value) for key, value in kept.changed_records())
         if self._digests:
             records.append((f"{_FORGOTTEN}/{clock.evicted_at}".encode(), self._digests))
             self._digests = b""
@@ -101,6 +105,8 @@ class Changelog:
         self._digests = self.forgotten.dump()
         for service, weeks in self._tally.learning.weeks.items():
             self._tally.changed_weeks.update(((service, week), None) for week in weeks)
+        for kept in self._kept.values():
+            kept.note_everything()
         return self.snapshot(clock)
 
     def read(self, records: Iterable[Record]) -> Clock:
@@ -117,6 +123,8 @@ class Changelog:
                 self._tally.learning.put(service, int(week), counts)
             elif family == _FORGOTTEN:
                 self.forgotten.restore(value)
+            elif family in self._kept:
+                self._kept[family].take(key, value)
             else:
                 self._entities[family][key] = Entity.restore(key, value)
         return clock
@@ -153,12 +161,16 @@ class Changelog:
             week, _, service = key.partition("/")
             counts = self._tally.learning.weeks.get(service, {}).get(int(week))
             return counts == msgspec.msgpack.decode(value, type=WeekCounts)
+        if family in self._kept:
+            return self._kept[family].holds(key, value)
         return family in self._entities and not value and key not in self._entities[family]
 
     def rest(self) -> None:
         """Everything is saved: nothing has to be written again, and all that can rests as bytes."""
         self._unsaved.clear()
         self._tally.changed_weeks.clear()
+        for kept in self._kept.values():
+            kept.settle()
         for family in _PACKED:
             for entity in self._entities[family].values():
                 entity.pack()

@@ -8,7 +8,14 @@ from typing import NamedTuple
 from pipeline.core.entities import Entity
 from pipeline.core.events import ArtifactPackaged, CheckFinished, RuleBypassed
 
-_FAILED = frozenset({"failure", "failed", "error"})
+PASSED = frozenset({"success"})
+#: the check itself found something wrong
+FAILED = frozenset({"failure", "failed"})
+#: what ran it failed: that says nothing about the commit
+MACHINERY = "error"
+#: the kind of a check that sums others up, which may be told besides
+TOLD_BY_ITS_JOBS = "workflow"
+_RED = FAILED | {MACHINERY}
 _SKIPPED = frozenset({"skipped", "cancelled", "neutral"})
 
 
@@ -40,9 +47,9 @@ def summarise_commit(entity: Entity) -> CommitSummary:
     """The last attempt of each check counts."""
     repository, _, sha = entity.key.rpartition("@")
     last = {event.name: event for event in _last_attempts(entity)}
-    failed = sum(1 for event in last.values() if event.outcome in _FAILED)
+    failed = sum(1 for event in last.values() if event.outcome in _RED)
     governed = any(
-        isinstance(event, RuleBypassed) or (event.kind == _POLICY and event.outcome in _FAILED)
+        isinstance(event, RuleBypassed) or (event.kind == _POLICY and event.outcome in _RED)
         for event in entity.events()
         if isinstance(event, RuleBypassed | CheckFinished)
     )
@@ -52,7 +59,7 @@ def summarise_commit(entity: Entity) -> CommitSummary:
 def policy_checks(entity: Entity) -> list[PolicyCheck]:
     """Every attempt of a policy check on a commit that came to an end, oldest first."""
     return [
-        PolicyCheck(event.name, event.time, event.outcome in _FAILED, event.id)
+        PolicyCheck(event.name, event.time, event.outcome in _RED, event.id)
         for event in entity.events()
         if isinstance(event, CheckFinished) and event.kind == _POLICY and event.outcome not in _SKIPPED
     ]
@@ -63,7 +70,7 @@ def redness_of(entity: Entity) -> list[tuple[int, bool]]:
     failing: set[str] = set()
     found: list[tuple[int, bool]] = []
     for event in _last_attempts(entity):
-        (failing.add if event.outcome in _FAILED else failing.discard)(event.name)
+        (failing.add if event.outcome in _RED else failing.discard)(event.name)
         if not found or found[-1][1] != bool(failing):
             found.append((event.time, bool(failing)))
     return found
@@ -80,7 +87,7 @@ def _last_attempts(entity: Entity) -> Iterator[CheckFinished]:
         if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED
     ]
     last: dict[str, CheckFinished] = {}
-    for event in [event for event in told if event.kind != "workflow"] or told:
+    for event in [event for event in told if event.kind != TOLD_BY_ITS_JOBS] or told:
         held = last.get(event.name)
         if held is None or (event.attempt, event.time) >= (held.attempt, held.time):
             last[event.name] = event

@@ -110,6 +110,68 @@ class ReviewFact(Fact):
     working_until: list[int]
 
 
+class CheckFlakinessFact(Fact):
+    """One week of one check, and how likely it failed on a good commit, by the closed weeks up to that one.
+
+    Numbers beginning with ``window_`` are of those weeks together, the others of the week alone.
+    """
+
+    table = "check_flakiness"
+    keys = ("repository", "name", "workflow", "week_at")
+
+    repository: str
+    name: str
+    workflow: str
+    week_at: int
+    commits: int
+    runs: int
+    failed: int
+    flaked: int
+    reruns: int
+    waited_seconds: int
+    errors: int
+    error_reruns: int
+    error_waited_seconds: int
+    window_weeks: int
+    window_commits: int
+    window_runs: int
+    window_failed: int
+    window_flaked: int
+    flake_probability: float
+    flake_low: float
+    flake_high: float
+    flaky_probability: float
+    flaky: bool
+    quarantine: bool
+    broken_share: float
+
+
+class FlakyRunFact(Fact):
+    """One check that both failed and passed on one commit: a certain flake."""
+
+    table = "flaky_runs"
+    keys = ("repository", "sha", "name", "workflow")
+
+    repository: str
+    sha: str
+    name: str
+    workflow: str
+    kind: str
+    branch: str
+    changes: list[str]
+    first_at: int
+    failed_at: int
+    passed_at: int
+    runs: int
+    failed: int
+    errors: int
+    reruns: int
+    waited_seconds: int
+    failed_url: str
+    passed_url: str
+    events: list[str]
+
+
 class DeploymentFact(Fact):
     """One deployment of one deploy tag to one service and environment, whoever reported it."""
 
@@ -390,6 +452,8 @@ TABLES: dict[str, type[Fact]] = {
         ComplianceFact,
         FindingFact,
         ThresholdFact,
+        CheckFlakinessFact,
+        FlakyRunFact,
         ArtifactFact,
         DeploymentFact,
         DeploymentChangeFact,

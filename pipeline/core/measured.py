@@ -6,18 +6,43 @@ workspace derives. To add one: a module in ``core/measures`` with these methods,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.entities import Entity
 from pipeline.core.measures.compliance import Compliance
 from pipeline.core.measures.findings import Findings
+from pipeline.core.measures.flaking import Flaking
 from pipeline.core.measures.reviewing import Reviewing
 from pipeline.core.parameters import Parameters
 from pipeline.core.policies import Policies
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
+
+
+class Kept(Protocol):
+    """Counts that outlive what was counted, as records of their own."""
+
+    @property
+    def name(self) -> str:
+        """How the keys of its records begin."""
+
+    def changed_records(self) -> Iterable[tuple[str, bytes]]:
+        """Keys and values since the last time; an empty value deletes."""
+
+    def note_everything(self) -> None:
+        """All of it is to be saved again."""
+
+    def settle(self) -> None:
+        """All of it is saved."""
+
+    def take(self, key: str, value: bytes) -> None:
+        """Take in one record."""
+
+    def holds(self, key: str, value: bytes) -> bool:
+        """Whether it holds what another one saved."""
 
 
 class Measured:
@@ -35,6 +60,9 @@ class Measured:
         self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, building)
         self.compliance = Compliance(families, catalogue, teams, policies, building)
         self.findings = Findings(families, catalogue, building)
+        self.flaking = Flaking(parameters.flakes, families, building)
+        #: counts of weeks that outlive what was counted, and have to be saved
+        self.counts: tuple[Kept, ...] = (self.flaking.weeks,)
 
     def declarations_corrected(self) -> None:
         """Teams or services were declared anew: any row may name another one, or count other hours."""
@@ -50,30 +78,35 @@ class Measured:
         """The checks of a commit became others."""
         self.reviewing.commit_corrected(key)
         self.compliance.commit_corrected(key)
+        self.flaking.commit_corrected(key)
 
     def change_corrected(self, key: str, old: object, new: object) -> None:
         """A change's summary became another one."""
         self.reviewing.change_corrected(key, old, new)
         self.compliance.change_corrected(key, old, new)
         self.findings.change_corrected(old, new)
+        self.flaking.change_corrected(old, new)
 
     def finding_corrected(self, key: str, entity: Entity) -> None:
         """A scanner told of a finding, or took it back."""
         self.findings.finding_corrected(key, entity)
 
-    def write(self, rows: Rows) -> None:
-        """The rows that are not as they were written."""
+    def write(self, rows: Rows, now: int) -> None:
+        """The rows that are not as they were written, and those that are due by now."""
         self.reviewing.write(rows)
         self.compliance.write(rows)
         self.findings.write(rows)
+        self.flaking.write(rows, now)
 
-    def settle(self) -> None:
-        """All rows that were marked are written already."""
+    def settle(self, now: int) -> None:
+        """All rows that were marked, or are due by now, are written already."""
         self.reviewing.settle()
         self.compliance.settle()
         self.findings.settle()
+        self.flaking.settle(now)
 
-    def forget_before(self, before: int) -> Iterator[tuple[str, str]]:
-        """Family and key of what nothing needs any more that is older than a time."""
+    def forget(self, commits: Iterable[str], before: int) -> Iterator[tuple[str, str]]:
+        """These commits are forgotten, and what is from before a time; family and key of what can go, too."""
+        self.flaking.forget(commits, before)
         for key in list(self.findings.forget_before(before)):
             yield "finding", key

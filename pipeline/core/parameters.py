@@ -135,6 +135,35 @@ class ReviewLimits:
 
 
 @dataclass(frozen=True)
+class FlakeLimits:
+    """How flaky checks are told from broken commits (``core/measures/flakes.py`` has the model)."""
+
+    #: closed weeks that an estimate rests on
+    window_weeks: int = 8
+    #: runs of one check on one commit that count: the first ones
+    runs_max: int = 20
+    #: before anything is known: Beta(1, b) with these shares, for checks that are hardly flaky and that are
+    flake_prior: tuple[tuple[float, float], ...] = ((0.7, 199.0), (0.3, 9.0))
+    #: the share of broken commits, before anything is known: Beta(1, b)
+    broken_prior: float = 9.0
+    #: how often a check fails on a commit that it should fail on
+    broken_fails: float = 0.98
+    #: (correlation of two runs of one good commit, how likely that is before anything is known)
+    likeness: tuple[tuple[float, float], ...] = ((0.0, 0.7), (0.2, 0.3))
+    #: by how much the odds that a failure is run again may be higher on good commits, and lower on broken
+    #: ones, than they are over all: each is as likely
+    flake_again: tuple[float, ...] = (1.0, 5.0, 50.0)
+    broken_again: tuple[float, ...] = (1.0, 3.0, 12.0)
+    interval: float = 0.9
+    #: a check is flaky above this; quarantine is suggested where all of the interval is
+    flaky_above: float = 0.02
+    #: it is called flaky from this probability on (looking in vain costs less than not knowing), where there
+    #: are so many runs: before that, it says what is thought of any check
+    flaky_from: float = 0.2
+    flaky_runs_min: int = 20
+
+
+@dataclass(frozen=True)
 class Parameters:
     """Everything that a workspace is folded with."""
 
@@ -175,6 +204,7 @@ class Parameters:
     weights: EvidenceWeights = field(default_factory=EvidenceWeights)
     risk: Risk = field(default_factory=Risk)
     reviewing: ReviewLimits = field(default_factory=ReviewLimits)
+    flakes: FlakeLimits = field(default_factory=FlakeLimits)
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

@@ -11,11 +11,8 @@ No clock, no randomness, no I/O: the same events give the same rows, whatever th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-
-import numpy as np
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
@@ -24,6 +21,7 @@ from pipeline.core.delivery import Delivery
 from pipeline.core.delivery_rows import write_building, write_delivery
 from pipeline.core.entities import FAMILIES, Entity, position
 from pipeline.core.events import RECORDS, Event
+from pipeline.core.horizon import Column, within_horizon
 from pipeline.core.incident_rows import delete_incident, incident_fact, write_incident
 from pipeline.core.investigation import Investigation
 from pipeline.core.measured import Measured
@@ -34,9 +32,6 @@ from pipeline.core.references import References, Touched
 from pipeline.core.rows import Rows
 from pipeline.core.signals import write_threshold
 from pipeline.core.teams import Teams
-
-#: one record type of a batch: the positions of its events in the batch, and the events
-Column = tuple[Sequence[int], Sequence[Event]]
 
 _key_of = {struct: attrgetter(struct.key_field) for struct in RECORDS.values()}
 _receipt_of = attrgetter("received_at")
@@ -62,7 +57,7 @@ class Workspace:
         self.measured = Measured(
             parameters, self.entities, self.catalogue, self.teams, self.policies, self.building
         )
-        self._changelog = Changelog(self.entities, self.investigation.tally)
+        self._changelog = Changelog(self.entities, self.investigation.tally, self.measured.counts)
         self._dirty: Families = {family: {} for family in FAMILIES}
 
     # -- fold -----------------------------------------------------------------------------------
@@ -80,28 +75,11 @@ class Workspace:
         newest = max(self.clock.now, *receipts)
         oldest = min(min(map(_time_of, events)) for _, events in batch if events)
         if oldest < newest - self.parameters.horizon:
-            batch = self._within_horizon(batch, now_of)
+            batch, left_out = within_horizon(batch, now_of, self.clock.now, self.parameters.horizon)
+            self.clock.behind_horizon += left_out
         taken = sum(self._put(events) for _, events in batch if events)
         self.clock.now = newest
         return taken
-
-    def _within_horizon(self, batch: Sequence[Column], now_of: Callable[[Event], int]) -> list[Column]:
-        """Leave out what is behind the horizon at the moment at which it is read."""
-        positions = np.fromiter(chain.from_iterable(column[0] for column in batch), np.int64)
-        receipts = np.fromiter((now_of(event) for _, events in batch for event in events), np.int64)
-        order = np.argsort(positions, kind="stable")
-        running = np.maximum.accumulate(np.maximum(receipts[order], self.clock.now))
-        now_at = np.empty_like(running)
-        now_at[order] = running
-        kept: list[Column] = []
-        start = 0
-        for places, events in batch:
-            limits = (now_at[start : start + len(events)] - self.parameters.horizon).tolist()
-            start += len(events)
-            chosen = [index for index, event in enumerate(events) if event.time >= limits[index]]
-            self.clock.behind_horizon += len(events) - len(chosen)
-            kept.append(([places[index] for index in chosen], [events[index] for index in chosen]))
-        return kept
 
     def _put(self, events: Sequence[Event]) -> int:
         """Put events of one record type into their entities."""
@@ -136,7 +114,7 @@ class Workspace:
         self._correct(rows)
         write_delivery(self.delivery, rows)
         write_building(self.building, self.delivery, rows)
-        self.measured.write(rows)
+        self.measured.write(rows, self.clock.now)
         self._write_incidents(rows)
         self._settle()
         self._evict_when_due()
@@ -150,7 +128,7 @@ class Workspace:
         write_delivery(self.delivery, unread)
         self._write_incidents(unread)
         self.building.clear_stale()
-        self.measured.settle()
+        self.measured.settle(self.clock.now)
         self._settle()
 
     def _correct(self, rows: Rows) -> None:
@@ -262,6 +240,7 @@ class Workspace:
             workspace._dirty[family].update(entities)
         forgotten_before = workspace.clock.evicted_at - parameters.retention
         workspace.investigation.tally.complete_from = forgotten_before
+        workspace.measured.forget((), forgotten_before)
         workspace._derive_unread()
         workspace.delivery.freeze(forgotten_before)
         workspace._changelog.rest()
@@ -292,9 +271,10 @@ class Workspace:
             self._changelog.forget("deployment", report)
         for report in self.investigation.evict(before):
             self._changelog.forget("incident", report)
-        for family, keys in self.building.forget_before(before).items():
+        forgotten = self.building.forget_before(before)
+        for family, keys in forgotten.items():
             for key in keys:
                 self._changelog.forget(family, key)
-        for family, key in self.measured.forget_before(before):
+        for family, key in self.measured.forget(forgotten["commit"], before):
             self._changelog.forget(family, key)
         self._changelog.settle()

@@ -120,6 +120,14 @@ WITH
         WHERE NOT bot AND state = 'merged' AND isNotNull(merged_at) AND isNotNull(lines)
         GROUP BY workspace, subject_kind, subject, week
         UNION ALL
+        -- the check that flaked the most
+        SELECT
+            workspace, 'flaky-tests', 'repository' AS subject_kind, repository AS subject,
+            toStartOfWeek(week_at, 1) AS week, argMax(commits, flaked), max(flaked),
+            concat('commits made ', argMax(name, flaked)::String, ' fail and pass without a change')
+        FROM check_flakiness FINAL
+        GROUP BY workspace, subject_kind, subject, week
+        UNION ALL
         SELECT
             workspace, 'bypass-abuse', if(team != '', 'team', 'repository') AS subject_kind,
             if(team != '', team, repository) AS subject, toStartOfWeek(assumeNotNull(merged_at), 1) AS week,

@@ -10,8 +10,9 @@ from itertools import chain
 import pytest
 
 from pipeline.core.facts import Fact
+from pipeline.core.horizon import Column
 from pipeline.core.rows import Rows
-from pipeline.core.workspace import Column, Workspace
+from pipeline.core.workspace import Workspace
 from pipeline.correlate import Correlator
 from pipeline.folding import Batch
 from pipeline.inserting import Inserter

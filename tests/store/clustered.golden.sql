@@ -107,6 +107,10 @@ CREATE TABLE IF NOT EXISTS findings ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 CREATE TABLE IF NOT EXISTS thresholds ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS check_flakiness ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS flaky_runs ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW bypasses ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
@@ -116,6 +120,8 @@ CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW drift_time ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW event_counts ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW failed_deployments ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW flake_cost ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW flaky_checks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incident_candidates ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incidents_by_cause ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS

@@ -15,14 +15,13 @@ from tests.store.rows import WORKSPACE, batch, event
 FROM_WEEK = 2
 WORLD = Options(seed=11, weeks=5, services=6, teams=2)
 #: those that are about weeks of a team or repository; the others are about things
-OF_WEEKS = ("reviewer-bottleneck", "rubber-stamping", "bypass-abuse", "large-changes")
+OF_WEEKS = ("reviewer-bottleneck", "flaky-tests", "rubber-stamping", "bypass-abuse", "large-changes")
 OF_THINGS = ("missing-context", "late-findings", "environment-drift")
 MICROSECONDS_A_WEEK = 7 * 86_400 * 1_000_000
 
 
 def test_all_modes_are_looked_at() -> None:
-    # flaky tests are judged by the measure of checks
-    assert {*OF_WEEKS, *OF_THINGS} == MODES.keys() - {"flaky-tests"}
+    assert {*OF_WEEKS, *OF_THINGS} == MODES.keys()
 
 
 def _filled(store: Store, mode: str) -> TrueMode:
@@ -48,7 +47,7 @@ def test_a_mode_of_weeks_opens_where_it_is_planted_with_the_end_of_its_first_wee
     row = _filled(store, mode)
     opened = store.query(
         f"SELECT subject, toUnixTimestamp64Micro(opened_at), open FROM signals WHERE signal = '{mode}'"
-        " AND subject_kind = 'team'"
+        f" AND subject_kind = '{'repository' if mode == 'flaky-tests' else 'team'}'"
     ).rows
     # what is deployed in a week was opened up to nine days before
     assert [(subject, is_open) for subject, _, is_open in opened] == [(row.where, 1)]

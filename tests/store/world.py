@@ -14,9 +14,11 @@ from pipeline.core.facts import (
     AttributionFact,
     ChangeAttributionFact,
     ChangeFact,
+    CheckFlakinessFact,
     DeploymentFact,
     DriftFact,
     Fact,
+    FlakyRunFact,
     IncidentFact,
     ReviewFact,
     ServiceFact,
@@ -26,7 +28,7 @@ from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 
 
 def facts() -> list[Fact]:
-    return [*changes(), *deployments(), *incidents(), *others(), *reviews()]
+    return [*changes(), *deployments(), *incidents(), *others(), *reviews(), *checks()]
 
 
 def fill(store: Store) -> None:
@@ -236,6 +238,34 @@ def reviews() -> list[Fact]:
         reviewed(
             "acme/api#6", MONDAY + 9 * DAY, turn="author", turn_since_at=MONDAY + 9 * DAY + HOUR,
             first_response_at=MONDAY + 9 * DAY + HOUR, response_seconds=3600, response_working_seconds=20_000,
+        ),
+    ]  # fmt: skip
+
+
+def week_of_check(name: str, week: int, **told: object) -> CheckFlakinessFact:
+    known = {"repository": "acme/api", "workflow": "ci", "window_weeks": 8, "commits": 10, "runs": 10}
+    return row(CheckFlakinessFact, name=name, week_at=MONDAY + week * 7 * DAY, **known | told)
+
+
+def checks() -> list[Fact]:
+    """Two weeks of a flaky check, one of a quiet one and of a library's; three certain flakes."""
+    waits = [(600, 1), (7200, 2), (0, 0)]
+    return [
+        week_of_check("unit", 0, flake_probability=0.02, flaky=True, flaky_probability=0.4),
+        week_of_check(
+            "unit", 1, runs=14, failed=4, flaked=2, reruns=3, waited_seconds=7800, flake_probability=0.1,
+            flake_low=0.05, flake_high=0.2, flaky_probability=0.99, flaky=True, quarantine=True,
+            window_commits=20, window_runs=24, window_failed=4, window_flaked=2,
+        ),
+        week_of_check("lint", 1, runs=6, errors=2, error_reruns=2, error_waited_seconds=1800),
+        week_of_check("unit", 1, repository="acme/library", flake_probability=0.01, failed=1),
+        *(
+            row(
+                FlakyRunFact, repository="acme/api", sha=str(place), name="unit", workflow="ci", runs=2,
+                failed=1, first_at=MONDAY + 8 * DAY, failed_at=MONDAY + 8 * DAY, reruns=reruns,
+                waited_seconds=seconds, passed_at=MONDAY + 9 * DAY, changes=["acme/api#1"],
+            )
+            for place, (seconds, reruns) in enumerate(waits)
         ),
     ]  # fmt: skip
 
