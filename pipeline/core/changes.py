@@ -10,6 +10,7 @@ from pipeline.core.events import (
     ChangeMerged,
     ChangeOpened,
     ChangeUpdated,
+    QueueChanged,
     ReviewSubmitted,
 )
 from pipeline.core.parameters import Risk
@@ -18,6 +19,8 @@ from pipeline.core.parameters import Risk
 _STANDING = frozenset({"approved", "changes_requested", "dismissed"})
 #: the family of sources that read a clone: they know a change by its commits
 CLONE = "git"
+#: why a request left a merge queue without having failed: somebody took it out, or its group was made anew
+NO_EJECTION = frozenset({"manual", "dequeued", "invalidated", "queue_cleared", "roll_back"})
 _DOCUMENTATION = (".md", ".rst", ".adoc", ".txt")
 _DOCUMENTATION_ROOTS = frozenset({"doc", "docs", "documentation", "adr", "rfcs"})
 
@@ -57,6 +60,8 @@ class ChangeSummary(msgspec.Struct):
     events: list[str] = []
     #: whether anything but its merge was told
     discussed: bool = False
+    #: when a merge queue removed it because something failed, and the reason that was told
+    ejections: list[tuple[int, str]] = []
 
 
 def summarise(entity: Entity) -> ChangeSummary:
@@ -81,6 +86,9 @@ def summarise(entity: Entity) -> ChangeSummary:
             forged = forged or not cloned
         elif isinstance(event, ChangeOpened | ChangeUpdated):
             _take_update(known, aliases, event)
+        elif isinstance(event, QueueChanged):
+            if event.state == "removed" and event.reason not in NO_EJECTION:
+                known.ejections = [*known.ejections, (event.time, event.reason)]
         elif isinstance(event, ChangeAbandoned) and known.state != "merged":
             known.state = "abandoned"
             known.closed_at = event.time

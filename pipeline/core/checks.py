@@ -19,14 +19,35 @@ class CommitSummary(NamedTuple):
     sha: str
     checks: int
     failed: int
+    #: whether any attempt ever failed
+    red: bool = False
 
 
 def summarise_commit(entity: Entity) -> CommitSummary:
     """The last attempt of each check counts."""
     repository, _, sha = entity.key.rpartition("@")
-    last = {event.name: event for event in _last_attempts(entity)}
+    told = list(_last_attempts(entity))
+    last = {event.name: event for event in told}
     failed = sum(1 for event in last.values() if event.outcome in _FAILED)
-    return CommitSummary(repository, sha, len(last), failed)
+    return CommitSummary(repository, sha, len(last), failed, any(event.outcome in _FAILED for event in told))
+
+
+class CheckEnd(NamedTuple):
+    """What a check of a commit said in its last attempt, when, and whether an earlier one had failed."""
+
+    failed: bool
+    at: int
+    failed_before: bool
+
+
+def ends_of(entity: Entity, low: int, high: int) -> dict[str, CheckEnd]:
+    """The last attempts of a commit's checks among those that ended in ``[low, high]``, by name."""
+    found: dict[str, CheckEnd] = {}
+    for event in _last_attempts(entity, low, high):
+        held = found.get(event.name)
+        before = held is not None and (held.failed or held.failed_before)
+        found[event.name] = CheckEnd(event.outcome in _FAILED, event.time, before)
+    return found
 
 
 def redness_of(entity: Entity) -> list[tuple[int, bool]]:
@@ -40,7 +61,9 @@ def redness_of(entity: Entity) -> list[tuple[int, bool]]:
     return found
 
 
-def _last_attempts(entity: Entity) -> Iterator[CheckFinished]:
+def _last_attempts(
+    entity: Entity, low: int | None = None, high: int | None = None
+) -> Iterator[CheckFinished]:
     """What each check of a commit says from its time on; the end of an earlier attempt says nothing then.
 
     A run of several jobs counts only where nobody told of its jobs.
@@ -48,7 +71,10 @@ def _last_attempts(entity: Entity) -> Iterator[CheckFinished]:
     told = [
         event
         for event in entity.events()
-        if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED
+        if isinstance(event, CheckFinished)
+        and event.outcome not in _SKIPPED
+        and (low is None or low <= event.time)
+        and (high is None or event.time <= high)
     ]
     last: dict[str, CheckFinished] = {}
     for event in [event for event in told if event.kind != "workflow"] or told:

@@ -110,6 +110,40 @@ class ReviewFact(Fact):
     working_until: list[int]
 
 
+class OutcomeFact(Fact):
+    """What became of one change on its branch: taken back, brought back, failing checks, the merge queue.
+
+    One row for each merged change, and for each request that a merge queue removed.
+    """
+
+    table = "outcomes"
+    keys = ("change",)
+
+    change: str
+    repository: str
+    branch: str
+    service: str
+    team: str
+    bot: bool
+    state: str
+    lines: int | None
+    size: str
+    undoes: bool
+    merged_at: int | None
+    reverted_at: int | None
+    reverted_by: str
+    restored_at: int | None
+    restored_by: str
+    checks: int
+    red_checks: list[str]
+    flaky_checks: list[str]
+    red_at: int | None
+    green_at: int | None
+    green_by: str
+    ejections: list[int]
+    ejected_for: list[str]
+
+
 class DeploymentFact(Fact):
     """One deployment of one deploy tag to one service and environment, whoever reported it."""
 
@@ -304,6 +338,7 @@ TABLES: dict[str, type[Fact]] = {
         ServiceFact,
         ChangeFact,
         ReviewFact,
+        OutcomeFact,
         ArtifactFact,
         DeploymentFact,
         DeploymentChangeFact,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.entities import Entity
+from pipeline.core.measures.outcomes import Outcomes
 from pipeline.core.measures.reviewing import Reviewing
 from pipeline.core.parameters import Parameters
 from pipeline.core.rows import Rows
@@ -29,23 +30,33 @@ class Measured:
         building: Building,
     ) -> None:
         self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, building)
+        self.outcomes = Outcomes(parameters, families, catalogue, building)
 
     def declarations_corrected(self) -> None:
         """Teams or services were declared anew: any row may name another one, or count other hours."""
         self.reviewing.everything_corrected()
+        self.outcomes.everything_corrected()
 
     def commit_corrected(self, key: str) -> None:
         """The checks of a commit became others."""
         self.reviewing.commit_corrected(key)
+        self.outcomes.commit_corrected(key)
 
     def change_corrected(self, key: str, old: object, new: object) -> None:
         """A change's summary became another one."""
         self.reviewing.change_corrected(key, old, new)
+        self.outcomes.change_corrected(key, old, new)
+
+    def forget_before(self, before: int) -> None:
+        """What is older than a time is forgotten."""
+        self.outcomes.forget_before(before)
 
     def write(self, rows: Rows) -> None:
         """The rows that are not as they were written."""
         self.reviewing.write(rows)
+        self.outcomes.write(rows)
 
     def settle(self) -> None:
         """All rows that were marked are written already."""
         self.reviewing.settle()
+        self.outcomes.settle()

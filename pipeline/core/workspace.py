@@ -262,6 +262,7 @@ class Workspace:
         workspace.investigation.tally.complete_from = forgotten_before
         workspace._derive_unread()
         workspace.delivery.freeze(forgotten_before)
+        workspace.measured.forget_before(forgotten_before)
         workspace._changelog.rest()
         return workspace
 
@@ -293,4 +294,5 @@ class Workspace:
         for family, keys in self.building.forget_before(before).items():
             for key in keys:
                 self._changelog.forget(family, key)
+        self.measured.forget_before(before)
         self._changelog.settle()

@@ -91,6 +91,8 @@ CREATE TABLE IF NOT EXISTS reviews ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 ALTER TABLE events_comment_posted ON CLUSTER `replicas`
 ALTER TABLE events_review_submitted ON CLUSTER `replicas`
+CREATE TABLE IF NOT EXISTS outcomes ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
@@ -101,7 +103,9 @@ CREATE OR REPLACE VIEW failed_deployments ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incident_candidates ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incidents_by_cause ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW main_line_failures ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW open_reviews ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW queue_ejections ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW recent_deployments ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_backlog ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_quality ON CLUSTER `replicas` AS

@@ -18,6 +18,7 @@ from pipeline.core.facts import (
     DriftFact,
     Fact,
     IncidentFact,
+    OutcomeFact,
     ReviewFact,
     ServiceFact,
 )
@@ -26,7 +27,7 @@ from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 
 
 def facts() -> list[Fact]:
-    return [*changes(), *deployments(), *incidents(), *others(), *reviews()]
+    return [*changes(), *deployments(), *incidents(), *others(), *reviews(), *outcomes()]
 
 
 def fill(store: Store) -> None:
@@ -237,6 +238,34 @@ def reviews() -> list[Fact]:
             "acme/api#6", MONDAY + 9 * DAY, turn="author", turn_since_at=MONDAY + 9 * DAY + HOUR,
             first_response_at=MONDAY + 9 * DAY + HOUR, response_seconds=3600, response_working_seconds=20_000,
         ),
+    ]  # fmt: skip
+
+
+def became(change: str, merged_at: int | None = None, **told: object) -> OutcomeFact:
+    known = {
+        "repository": change.partition("#")[0], "service": "api", "team": "core", "branch": "main",
+        "state": "open" if merged_at is None else "merged",
+    }  # fmt: skip
+    return row(OutcomeFact, change=change, merged_at=merged_at, **known | told)
+
+
+def outcomes() -> list[Fact]:
+    """One that broke a check and is repaired by the next, one that is taken back and comes back again."""
+    return [
+        became(
+            "acme/api#1", MONDAY, checks=2, red_checks=["unit"], red_at=MONDAY + HOUR,
+            green_at=MONDAY + 3 * HOUR, green_by="acme/api#2", size="small",
+            ejections=[MONDAY - HOUR], ejected_for=["ci_failure"],
+        ),
+        became(
+            "acme/api#2", MONDAY + HOUR, checks=2, reverted_at=MONDAY + DAY + HOUR, reverted_by="acme/api#3",
+            restored_at=MONDAY + 2 * DAY, restored_by="acme/api#4", flaky_checks=["lint"],
+        ),
+        became("acme/api#3", MONDAY + DAY + HOUR, undoes=True, reverted_at=MONDAY + 2 * DAY),
+        became("acme/api#4", MONDAY + 2 * DAY, undoes=True),
+        became("acme/api#5", ejections=[MONDAY + HOUR, MONDAY + 2 * HOUR], ejected_for=["ci_failure", ""]),
+        became("acme/api#9", MONDAY, branch="release", reverted_at=MONDAY + DAY),
+        became("acme/library#1", MONDAY, service="library", team=""),
     ]  # fmt: skip
 
 

@@ -124,7 +124,7 @@ class Reviewing:
             bot=summary.bot,
             state=summary.state,
             lines=lines,
-            size=_size(lines, self._limits),
+            size=self._limits.size_of(lines),
             opened_at=summary.opened_at,
             ready_at=course.ready_at,
             closed_at=closed_at,
@@ -257,9 +257,3 @@ class _Sums:
 def _is_request(summary: object) -> bool:
     """Whether it can be told how a change was reviewed: its opening is known, and more than its merge."""
     return isinstance(summary, ChangeSummary) and summary.opened_at is not None and summary.discussed
-
-
-def _size(lines: int | None, limits: ReviewLimits) -> str:
-    if lines is None:
-        return ""
-    return next((name for below, name in limits.sizes if lines < below), limits.size_above)
