@@ -60,6 +60,9 @@ class ChangeFact(Fact):
     risk: float
     updated_at: int
     events: list[str]
+    first_commit_at: int | None
+    picked_from: list[str]
+    generated_lines: int | None
 
 
 class ReviewFact(Fact):
@@ -108,6 +111,7 @@ class ReviewFact(Fact):
     review_due_at: int | None
     working_from: list[int]
     working_until: list[int]
+    generated_lines: int | None
 
 
 class OutcomeFact(Fact):
@@ -127,6 +131,7 @@ class OutcomeFact(Fact):
     bot: bool
     state: str
     lines: int | None
+    generated_lines: int | None
     size: str
     undoes: bool
     merged_at: int | None

@@ -93,9 +93,14 @@ ALTER TABLE events_comment_posted ON CLUSTER `replicas`
 ALTER TABLE events_review_submitted ON CLUSTER `replicas`
 CREATE TABLE IF NOT EXISTS outcomes ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+ALTER TABLE events_change_merged ON CLUSTER `replicas`
+ALTER TABLE changes ON CLUSTER `replicas`
+ALTER TABLE reviews ON CLUSTER `replicas`
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW change_lead_time ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW change_size ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW drift_time ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW event_counts ON CLUSTER `replicas` AS
@@ -113,6 +118,7 @@ CREATE OR REPLACE VIEW review_response ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW rollbacks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW services_overview ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW software_delivery ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW time_to_merge ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW unlinked ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW which_change_broke_it ON CLUSTER `replicas` AS

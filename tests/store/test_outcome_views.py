@@ -7,7 +7,7 @@ import pytest
 from pipeline.core.facts import ChangeFact, DeploymentFact, DriftFact, IncidentFact
 from pipeline.store import Store
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, moment, row
-from tests.store.world import ask, became, fill
+from tests.store.world import ask, became, fill, reviewed
 
 
 def test_incidents_by_cause(world: Store) -> None:
@@ -124,7 +124,7 @@ def test_main_line_failures(world: Store) -> None:
         ("2024-01-01", "repository", "acme/library", 1, 0, 0, 0, None, 0, 0, 0, None, 0, 0, 0.0, 0, 0),
         ("2024-01-01", "service", "api", *api),
         ("2024-01-01", "service", "library", 1, 0, 0, 0, None, 0, 0, 0, None, 0, 0, 0.0, 0, 0),
-        ("2024-01-01", "size", "small", 1, 0, 0, 0, None, 1, 1, 1, 2.0, 0, 1, 1.0, 0, 0),
+        ("2024-01-01", "size", "tiny", 1, 0, 0, 0, None, 1, 1, 1, 2.0, 0, 1, 1.0, 0, 0),
         ("2024-01-01", "team", "core", *api),
     ]
 
@@ -173,3 +173,44 @@ def test_queue_ejections(world: Store) -> None:
             for dimension, value in (("all", ""), *core)
         ),
     ]  # fmt: skip
+
+
+def test_change_size(world: Store) -> None:
+    columns = "merged, sized, lines_median, tiny, small, huge, told, generated_share, shrunk, by_bots"
+    everything = "WHERE dimension = 'all'"
+    assert ask(world, columns, "change_size", everything) == [(6, 1, 6, 1, 0, 0, 1, 0.6, 1, 0)]
+    assert ask(world, "value, merged, sized", "change_size", "WHERE dimension = 'repository'") == [
+        ("acme/api", 5, 1),
+        ("acme/library", 1, 0),
+    ]
+
+
+def test_review_quality_leaves_generated_lines_out(store: Store) -> None:
+    told = {"state": "merged", "merged_at": MONDAY, "lines": 60, "approval_seconds": 30}
+    for generated, stampable in ((None, 1), (10, 1), (11, 0)):
+        review = reviewed("acme/api#1", MONDAY, generated_lines=generated, **told)
+        store.insert_facts("reviews", WORKSPACE, 10 + (generated or 0), [review])
+        found = ask(store, "stampable", "review_quality", "WHERE dimension = 'all'")
+        assert found == [(stampable,)]
+
+
+LEAD = (
+    "merged, opened, opened_to_merged_median, deployed, timed, committed_to_deployed_median,"
+    " merged_to_deployed_median, merged_to_deployed_p90, picked, elsewhere, by_bots"
+)
+
+
+def test_change_lead_time(store: Store) -> None:
+    fill(store)
+    everything = "WHERE dimension = 'all'"
+    assert ask(store, LEAD, "change_lead_time", everything) == [(5, 2, 20.0, 2, 1, 24.0, 23.0, 23.0, 0, 1, 0)]
+    assert ask(store, LEAD, "change_lead_time", "WHERE dimension = 'size'") == [
+        (1, 1, 20.0, 1, 1, 24.0, 2.0, 2.0, 0, 0, 0)
+    ]
+    picked = row(
+        ChangeFact, change="acme/api#2", repository="acme/api", state="merged", merged_at=MONDAY + HOUR,
+        picked_from=["a" * 40],
+    )  # fmt: skip
+    store.insert_facts("changes", WORKSPACE, 3, [picked])
+    store.insert_facts("outcomes", WORKSPACE, 3, [became("acme/library#1", MONDAY, bot=True)])
+    assert ask(store, LEAD, "change_lead_time", everything) == [(3, 1, 20.0, 1, 1, 24.0, 2.0, 2.0, 1, 1, 1)]

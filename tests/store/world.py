@@ -75,7 +75,7 @@ def changes() -> list[Fact]:
         change(
             "acme/api#1", title="Add a thing", author="p:1", state="merged", opened_at=MONDAY - 20 * HOUR,
             first_review_at=MONDAY - 10 * HOUR, merged_at=MONDAY, deployment="d1",
-            deployed_at=MONDAY + 2 * HOUR, additions=10, deletions=5,
+            deployed_at=MONDAY + 2 * HOUR, additions=10, deletions=5, first_commit_at=MONDAY - 22 * HOUR,
         ),
         change(
             "acme/api#2", title="Break it", author="p:2", state="merged", opened_at=MONDAY - 9 * HOUR,
@@ -254,7 +254,8 @@ def outcomes() -> list[Fact]:
     return [
         became(
             "acme/api#1", MONDAY, checks=2, red_checks=["unit"], red_at=MONDAY + HOUR,
-            green_at=MONDAY + 3 * HOUR, green_by="acme/api#2", size="small",
+            green_at=MONDAY + 3 * HOUR, green_by="acme/api#2", size="tiny",
+            lines=15, generated_lines=9,
             ejections=[MONDAY - HOUR], ejected_for=["ci_failure"],
         ),
         became(

@@ -151,7 +151,6 @@ class Outcomes:
     def _fact(self, key: str, summary: ChangeSummary) -> OutcomeFact:
         service = self._catalogue.service_of("", summary.repository)
         declared = self._catalogue.declared.get(service)
-        lines = None if summary.additions is None else summary.additions + (summary.deletions or 0)
         fact = OutcomeFact(
             change=key,
             repository=summary.repository,
@@ -160,8 +159,9 @@ class Outcomes:
             team=declared.team if declared is not None else "",
             bot=summary.bot,
             state=summary.state,
-            lines=lines,
-            size=self._sizes.size_of(lines),
+            lines=summary.lines,
+            generated_lines=summary.generated_lines,
+            size=self._sizes.size_of(summary.written_lines),
             undoes=bool(summary.reverts),
             merged_at=summary.merged_at,
             reverted_at=None,

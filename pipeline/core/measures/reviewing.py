@@ -115,7 +115,7 @@ class Reviewing:
         remarks = [said for said in remarks_of(events, summary.author) if said.time < until]
         substance = substantive(remarks, course.pushes, limits)
         approved_after = course.approved_after
-        lines = None if summary.additions is None else summary.additions + (summary.deletions or 0)
+        lines = summary.written_lines
         fact = ReviewFact(
             change=key,
             repository=summary.repository,
@@ -123,7 +123,7 @@ class Reviewing:
             team=owner,
             bot=summary.bot,
             state=summary.state,
-            lines=lines,
+            lines=summary.lines,
             size=self._limits.size_of(lines),
             opened_at=summary.opened_at,
             ready_at=course.ready_at,
@@ -153,6 +153,7 @@ class Reviewing:
             review_due_at=None,
             working_from=[],
             working_until=[],
+            generated_lines=summary.generated_lines,
         )
         if course.turns and course.turns[-1].end is None:
             self._tell_turn(fact, course, sums)

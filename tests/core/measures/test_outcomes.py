@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core import events as e
-from pipeline.core.facts import OutcomeFact
+from pipeline.core.facts import OutcomeFact, ReviewFact
 from pipeline.core.parameters import OutcomeLimits
 from tests.core.measures.merge_by_merge import outcomes
 from tests.runs import PARAMETERS, Run, differences, oracle
@@ -25,6 +26,7 @@ from tests.worlds import (
     merged,
     opened,
     queued,
+    reviewed,
     sha,
 )
 
@@ -99,6 +101,44 @@ def test_what_is_taken_back_was_never_there(history: list[e.Event], data: st.Dat
     rows = {place: row for place, row in run.live.items() if place[0] == OutcomeFact.table}
     expected = {place: row for place, row in oracle(left).items() if place[0] == OutcomeFact.table}
     assert differences(rows, expected) == []
+
+
+# -- size and first commit ------------------------------------------------------------------------------
+
+
+def test_what_a_clone_knows_completes_what_a_forge_tells() -> None:
+    clone = {"source": "git/acme/api", "id": "git acme/api#1 merged"}
+    known = {
+        "first_commit_at": at(0),
+        "picked_from": ["a" * 40],
+        "generated_additions": 40,
+        "generated_deletions": 5,
+    }
+    forge = merged("api#1", 2, additions=50, deletions=4)
+    cloned = msgspec.structs.replace(merged("api#1", 2, additions=52, deletions=5, **known), **clone)
+    for told in (Told(forge, cloned), Told(cloned, forge)):
+        change, row = told.change("api#1"), outcome(told, "api#1")
+        assert (change.additions, change.deletions, change.generated_lines) == (50, 4, 45)
+        assert (change.first_commit_at, change.picked_from) == (at(0), ["a" * 40])
+        assert (row.lines, row.generated_lines, row.size) == (54, 45, "tiny")
+
+
+def test_reviews_are_sized_without_what_machines_wrote() -> None:
+    told = Told(
+        opened("api#1", 0, author="p:1"),
+        reviewed("api#1", 0.01, "p:2", "approved"),
+        merged("api#1", 2, additions=60, generated_additions=20),
+    )
+    row = told.row(ReviewFact, "acme/api#1")
+    assert (row.lines, row.generated_lines, row.size, row.rubber_stamp) == (60, 20, "small", False)
+    told.then(merged("api#1", 2, additions=60, generated_additions=5, source_version=1))
+    row = told.row(ReviewFact, "acme/api#1")
+    assert (row.size, row.rubber_stamp) == ("medium", True)
+
+
+def test_more_generated_lines_than_lines_leave_none() -> None:
+    told = Told(merged("api#1", 1, additions=3, generated_additions=4, generated_deletions=1))
+    assert (outcome(told, "api#1").lines, outcome(told, "api#1").size) == (3, "tiny")
 
 
 # -- reverts --------------------------------------------------------------------------------------------
