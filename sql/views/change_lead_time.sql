@@ -14,8 +14,8 @@
 --   elsewhere                     number of changes merged into other branches: those of stacked requests, which reach
 --                                 production with the request that carries them, and of releases
 --   by_bots                       number of changes by programs
--- The main line of a repository is the branch that most of its changes were merged into. Left out: what the last three
--- count; changes not yet deployed are missing from the times, so that the newest weeks look faster than they are.
+-- The main line of a repository is the branch that most of its changes were merged into.
+-- Left out: what the last three count; changes not yet deployed are missing from the times, so that the newest weeks look faster than they are.
 WITH lines AS
 (
     SELECT workspace, repository, argMax(branch, (merged, branch)) AS branch

@@ -17,8 +17,8 @@
 --   failure_rate       failed / merged
 --   flaky              how many have a check that failed and then passed on the same commit; these don't fail
 --   undoing            number of changes that take others back, which count nowhere else in the row
--- The main line of a repository is the branch that most of its changes were merged into. Left out: other branches,
--- reverts after some ten weeks. A change whose repository has no checks can only be found out by a revert or a fix.
+-- The main line of a repository is the branch that most of its changes were merged into.
+-- Left out: other branches, reverts after some ten weeks. A change whose repository has no checks can only be found out by a revert or a fix.
 WITH
     lines AS
     (

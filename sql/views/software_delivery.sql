@@ -1,4 +1,4 @@
--- The five measures of DORA: lead time, deployment frequency, change fail rate, time to recover, rework rate.
+-- How fast and how safely is software delivered, by the five measures of DORA?
 -- One row per workspace, week in which deployments went live (from Monday, UTC), dimension and value, newest first.
 --   dimension, value      what the deployments have in common: service in environment (`api in production`), environment,
 --                         and of production alone: all, team, service, repository

@@ -144,13 +144,13 @@ def test_change_history(world: Store) -> None:
 
 def test_unlinked(world: Store) -> None:
     assert ask(world, "kind, detail, n, of, samples", "unlinked") == [
+        ("tag without an artifact", "", 4, 4, ["d4", "d3", "d2"]),
         ("artifact that no deployment used", "", 1, 2, ["api:v3"]),
         ("deployment without a tag", "", 1, 5, ["d5"]),
         ("deployment without changes", "unlinked", 1, 3, ["d5"]),
         ("incident without a service", "", 1, 3, ["i3"]),
         ("merged change that was never deployed", "", 1, 4, ["acme/api#3"]),
         ("service that nobody declared", "", 1, 2, ["web"]),
-        ("tag without an artifact", "", 4, 4, ["d4", "d3", "d2"]),
     ]
 
 
