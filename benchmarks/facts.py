@@ -55,6 +55,7 @@ def changes(n: int, rng: Rng) -> Iterator[Fact]:
             reverted_by=[], deployment=deployment, deployed_at=at + 2 * HOUR if deployment else None,
             risk=0.0123, updated_at=at,
             events=[f"git {repository}#{i} {transition}" for transition in ("merged", "opened", "review 1")],
+            first_commit_at=at - 22 * HOUR, picked_from=[], generated_lines=i % 90,
         )  # fmt: skip
 
 

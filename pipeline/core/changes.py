@@ -12,6 +12,7 @@ from pipeline.core.events import (
     ChangeUpdated,
     Event,
     OwnersRequired,
+    QueueChanged,
     ReviewSubmitted,
 )
 from pipeline.core.parameters import Risk
@@ -20,6 +21,8 @@ from pipeline.core.parameters import Risk
 _STANDING = frozenset({"approved", "changes_requested", "dismissed"})
 #: the family of sources that read a clone: they know a change by its commits
 CLONE = "git"
+#: why a request left a merge queue without having failed: somebody took it out, or its group was made anew
+NO_EJECTION = frozenset({"manual", "dequeued", "invalidated", "queue_cleared", "roll_back"})
 _DOCUMENTATION = (".md", ".rst", ".adoc", ".txt")
 _DOCUMENTATION_ROOTS = frozenset({"doc", "docs", "documentation", "adr", "rfcs"})
 
@@ -61,6 +64,23 @@ class ChangeSummary(msgspec.Struct):
     discussed: bool = False
     #: whether anything but a clone told of it
     forged: bool = False
+    #: when a merge queue removed it because something failed, and the reason that was told
+    ejections: list[tuple[int, str]] = []
+    first_commit_at: int | None = None
+    picked_from: list[str] = []
+    generated_lines: int | None = None
+
+    @property
+    def lines(self) -> int | None:
+        """Lines added and deleted, generated ones too; ``None``: not told."""
+        return None if self.additions is None else self.additions + (self.deletions or 0)
+
+    @property
+    def written_lines(self) -> int | None:
+        """The lines without those of generated and vendored files, as far as these are told."""
+        lines = self.lines
+        # a forge counts renames otherwise than a clone does
+        return None if lines is None else max(0, lines - (self.generated_lines or 0))
 
 
 def family_of(event: Event) -> str:
@@ -90,6 +110,9 @@ def summarise(entity: Entity) -> ChangeSummary:
             forged = forged or not cloned
         elif isinstance(event, ChangeOpened | ChangeUpdated):
             _take_update(known, aliases, event)
+        elif isinstance(event, QueueChanged):
+            if event.state == "removed" and event.reason not in NO_EJECTION:
+                known.ejections = [*known.ejections, (event.time, event.reason)]
         elif isinstance(event, ChangeAbandoned) and known.state != "merged":
             known.state = "abandoned"
             known.closed_at = event.time
@@ -141,6 +164,9 @@ def _merged_at_once(event: ChangeMerged) -> ChangeSummary:
         updated_at=event.time,
         events=[event.id],
         forged=family_of(event) != CLONE,
+        first_commit_at=event.first_commit_at,
+        picked_from=event.picked_from,
+        generated_lines=_generated_lines(event),
     )
 
 
@@ -188,6 +214,7 @@ def _take_merge(known: ChangeSummary, aliases: set[str], event: ChangeMerged) ->
         known.files = event.files
     if known.opened_at is None:
         known.opened_at = event.opened_at
+    _take_commits(known, event)
     known.state = "merged"
     known.merged_at = known.closed_at = event.time
     known.sequence = event.sequence or known.sequence
@@ -208,7 +235,23 @@ def _complete_merge(known: ChangeSummary, aliases: set[str], event: ChangeMerged
         known.additions, known.deletions = event.additions, event.deletions
     if known.files is None:
         known.files = event.files
+    _take_commits(known, event)
     aliases.update(filter(None, (event.sha, *event.commits)))
+
+
+def _take_commits(known: ChangeSummary, event: ChangeMerged) -> None:
+    """Take what only who reads the commits knows."""
+    if event.first_commit_at is not None:
+        known.first_commit_at = event.first_commit_at
+    known.picked_from = event.picked_from or known.picked_from
+    if event.generated_additions is not None or event.generated_deletions is not None:
+        known.generated_lines = _generated_lines(event)
+
+
+def _generated_lines(event: ChangeMerged) -> int | None:
+    if event.generated_additions is None and event.generated_deletions is None:
+        return None
+    return (event.generated_additions or 0) + (event.generated_deletions or 0)
 
 
 def _take_reviews(known: ChangeSummary, reviews: list[ReviewSubmitted]) -> None:

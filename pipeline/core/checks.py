@@ -28,6 +28,8 @@ class CommitSummary(NamedTuple):
     failed: int
     #: whether a policy check failed on it, or somebody put it past a rule
     governed: bool = False
+    #: whether any attempt ever failed
+    red: bool = False
 
 
 class PolicyCheck(NamedTuple):
@@ -46,14 +48,16 @@ _POLICY = "policy"
 def summarise_commit(entity: Entity) -> CommitSummary:
     """The last attempt of each check counts."""
     repository, _, sha = entity.key.rpartition("@")
-    last = {event.name: event for event in _last_attempts(entity)}
+    told = list(_last_attempts(entity))
+    last = {event.name: event for event in told}
     failed = sum(1 for event in last.values() if event.outcome in _RED)
     governed = any(
         isinstance(event, RuleBypassed) or (event.kind == _POLICY and event.outcome in _RED)
         for event in entity.events()
         if isinstance(event, RuleBypassed | CheckFinished)
     )
-    return CommitSummary(repository, sha, len(last), failed, governed)
+    red = any(event.outcome in _RED for event in told)
+    return CommitSummary(repository, sha, len(last), failed, governed, red)
 
 
 def policy_checks(entity: Entity) -> list[PolicyCheck]:
@@ -63,6 +67,24 @@ def policy_checks(entity: Entity) -> list[PolicyCheck]:
         for event in entity.events()
         if isinstance(event, CheckFinished) and event.kind == _POLICY and event.outcome not in _SKIPPED
     ]
+
+
+class CheckEnd(NamedTuple):
+    """What a check of a commit said in its last attempt, when, and whether an earlier one had failed."""
+
+    failed: bool
+    at: int
+    failed_before: bool
+
+
+def ends_of(entity: Entity, low: int, high: int) -> dict[str, CheckEnd]:
+    """The last attempts of a commit's checks among those that ended in ``[low, high]``, by name."""
+    found: dict[str, CheckEnd] = {}
+    for event in _last_attempts(entity, low, high):
+        held = found.get(event.name)
+        before = held is not None and (held.failed or held.failed_before)
+        found[event.name] = CheckEnd(event.outcome in _RED, event.time, before)
+    return found
 
 
 def redness_of(entity: Entity) -> list[tuple[int, bool]]:
@@ -76,7 +98,9 @@ def redness_of(entity: Entity) -> list[tuple[int, bool]]:
     return found
 
 
-def _last_attempts(entity: Entity) -> Iterator[CheckFinished]:
+def _last_attempts(
+    entity: Entity, low: int | None = None, high: int | None = None
+) -> Iterator[CheckFinished]:
     """What each check of a commit says from its time on; the end of an earlier attempt says nothing then.
 
     A run of several jobs counts only where nobody told of its jobs.
@@ -84,7 +108,10 @@ def _last_attempts(entity: Entity) -> Iterator[CheckFinished]:
     told = [
         event
         for event in entity.events()
-        if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED
+        if isinstance(event, CheckFinished)
+        and event.outcome not in _SKIPPED
+        and (low is None or low <= event.time)
+        and (high is None or event.time <= high)
     ]
     last: dict[str, CheckFinished] = {}
     for event in [event for event in told if event.kind != TOLD_BY_ITS_JOBS] or told:

@@ -111,6 +111,9 @@ def change_fact(key: str, summary: ChangeSummary, building: Building, delivery: 
         risk=building.risk_of(key),
         updated_at=summary.updated_at,
         events=summary.events,
+        first_commit_at=summary.first_commit_at,
+        picked_from=summary.picked_from,
+        generated_lines=summary.generated_lines,
     )
 
 

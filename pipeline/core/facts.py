@@ -60,6 +60,9 @@ class ChangeFact(Fact):
     risk: float
     updated_at: int
     events: list[str]
+    first_commit_at: int | None
+    picked_from: list[str]
+    generated_lines: int | None
 
 
 class ReviewFact(Fact):
@@ -108,6 +111,42 @@ class ReviewFact(Fact):
     review_due_at: int | None
     working_from: list[int]
     working_until: list[int]
+    generated_lines: int | None
+
+
+class OutcomeFact(Fact):
+    """What became of one change on its branch: taken back, brought back, failing checks, the merge queue.
+
+    One row for each merged change, and for each request that a merge queue removed.
+    """
+
+    table = "outcomes"
+    keys = ("change",)
+
+    change: str
+    repository: str
+    branch: str
+    service: str
+    team: str
+    bot: bool
+    state: str
+    lines: int | None
+    generated_lines: int | None
+    size: str
+    undoes: bool
+    merged_at: int | None
+    reverted_at: int | None
+    reverted_by: str
+    restored_at: int | None
+    restored_by: str
+    checks: int
+    red_checks: list[str]
+    flaky_checks: list[str]
+    red_at: int | None
+    green_at: int | None
+    green_by: str
+    ejections: list[int]
+    ejected_for: list[str]
 
 
 class CheckFlakinessFact(Fact):
@@ -454,6 +493,7 @@ TABLES: dict[str, type[Fact]] = {
         ThresholdFact,
         CheckFlakinessFact,
         FlakyRunFact,
+        OutcomeFact,
         ArtifactFact,
         DeploymentFact,
         DeploymentChangeFact,

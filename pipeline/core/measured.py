@@ -6,7 +6,7 @@ workspace derives. To add one: a module in ``core/measures`` with these methods,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from pipeline.core.building import Building
@@ -15,6 +15,7 @@ from pipeline.core.entities import Entity
 from pipeline.core.measures.compliance import Compliance
 from pipeline.core.measures.findings import Findings
 from pipeline.core.measures.flaking import Flaking
+from pipeline.core.measures.outcomes import Outcomes
 from pipeline.core.measures.reviewing import Reviewing
 from pipeline.core.parameters import Parameters
 from pipeline.core.policies import Policies
@@ -63,12 +64,14 @@ class Measured:
         self.flaking = Flaking(parameters.flakes, families, building)
         #: counts of weeks that outlive what was counted, and have to be saved
         self.counts: tuple[Kept, ...] = (self.flaking.weeks,)
+        self.outcomes = Outcomes(parameters, families, catalogue, building)
 
     def declarations_corrected(self) -> None:
         """Teams or services were declared anew: any row may name another one, or count other hours."""
         self.reviewing.everything_corrected()
         self.compliance.everything_corrected()
         self.findings.everything_corrected()
+        self.outcomes.everything_corrected()
 
     def policies_corrected(self) -> None:
         """Classes of changes, or the review that they need, were declared anew."""
@@ -79,6 +82,7 @@ class Measured:
         self.reviewing.commit_corrected(key)
         self.compliance.commit_corrected(key)
         self.flaking.commit_corrected(key)
+        self.outcomes.commit_corrected(key)
 
     def change_corrected(self, key: str, old: object, new: object) -> None:
         """A change's summary became another one."""
@@ -86,6 +90,7 @@ class Measured:
         self.compliance.change_corrected(key, old, new)
         self.findings.change_corrected(old, new)
         self.flaking.change_corrected(old, new)
+        self.outcomes.change_corrected(key, old, new)
 
     def finding_corrected(self, key: str, entity: Entity) -> None:
         """A scanner told of a finding, or took it back."""
@@ -97,6 +102,7 @@ class Measured:
         self.compliance.write(rows)
         self.findings.write(rows)
         self.flaking.write(rows, now)
+        self.outcomes.write(rows)
 
     def settle(self, now: int) -> None:
         """All rows that were marked, or are due by now, are written already."""
@@ -104,9 +110,18 @@ class Measured:
         self.compliance.settle()
         self.findings.settle()
         self.flaking.settle(now)
+        self.outcomes.settle()
 
-    def forget(self, commits: Iterable[str], before: int) -> Iterator[tuple[str, str]]:
+    def begin_after(self, before: int) -> None:
+        """A restored workspace knows nothing from before a time: what was counted of it stands."""
+        self.flaking.forget((), before)
+
+    def rest_before(self, before: int) -> None:
+        """All rows of a restored workspace are as they were written; those from before a time stay so."""
+        self.outcomes.forget_before(before)
+
+    def forget(self, commits: Iterable[str], before: int) -> list[tuple[str, str]]:
         """These commits are forgotten, and what is from before a time; family and key of what can go, too."""
         self.flaking.forget(commits, before)
-        for key in list(self.findings.forget_before(before)):
-            yield "finding", key
+        self.outcomes.forget_before(before)
+        return [("finding", key) for key in self.findings.forget_before(before)]

@@ -133,6 +133,23 @@ class ReviewLimits:
     windows_max: int = 60
     remarks: Remarks = field(default_factory=Remarks)
 
+    def size_of(self, lines: int | None) -> str:
+        """The name of a size; empty where the lines are not told."""
+        if lines is None:
+            return ""
+        return next((name for below, name in self.sizes if lines < below), self.size_above)
+
+
+@dataclass(frozen=True)
+class OutcomeLimits:
+    """How far what became of a change on its branch is looked for."""
+
+    #: a check that did not run on the branch for so long before is taken for a new one, and one that did not
+    #: pass for so long after for one that nobody repaired; at most an eighth of the horizon
+    line_within: int = 7 * DAY
+    #: reverts, reverts of reverts and so on that are followed from one change
+    undoings_max: int = 100
+
 
 @dataclass(frozen=True)
 class FlakeLimits:
@@ -205,6 +222,7 @@ class Parameters:
     risk: Risk = field(default_factory=Risk)
     reviewing: ReviewLimits = field(default_factory=ReviewLimits)
     flakes: FlakeLimits = field(default_factory=FlakeLimits)
+    outcomes: OutcomeLimits = field(default_factory=OutcomeLimits)
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

@@ -240,9 +240,10 @@ class Workspace:
             workspace._dirty[family].update(entities)
         forgotten_before = workspace.clock.evicted_at - parameters.retention
         workspace.investigation.tally.complete_from = forgotten_before
-        workspace.measured.forget((), forgotten_before)
+        workspace.measured.begin_after(forgotten_before)
         workspace._derive_unread()
         workspace.delivery.freeze(forgotten_before)
+        workspace.measured.rest_before(forgotten_before)
         workspace._changelog.rest()
         return workspace
 

@@ -7,7 +7,8 @@
 --   substance_rate            with_substance / merged
 --   comments_median, substantive_comments_median, _p90
 --                             comments of other persons on each of them
---   stampable                 how many were approved and have at least 50 lines: only these can be rubber stamps
+--   stampable                 how many were approved and have at least 50 lines that are not generated: only these can
+--                             be rubber stamps
 --   rubber_stamps             how many of those were approved without a substantive comment, faster than 2000 lines an
 --                             hour: fewer than there are, since nobody knows when somebody began to read
 --   rubber_stamp_rate         rubber_stamps / stampable
@@ -27,7 +28,7 @@ SELECT
     quantileExactIf(0.5)(toNullable(comments), NOT bot) AS comments_median,
     quantileExactIf(0.5)(toNullable(substantive_comments), NOT bot) AS substantive_comments_median,
     quantileExactIf(0.9)(toNullable(substantive_comments), NOT bot) AS substantive_comments_p90,
-    countIf(NOT bot AND isNotNull(approval_seconds) AND lines >= 50) AS stampable,
+    countIf(NOT bot AND isNotNull(approval_seconds) AND lines - coalesce(generated_lines, 0) >= 50) AS stampable,
     countIf(NOT bot AND rubber_stamp) AS rubber_stamps,
     round(rubber_stamps / nullIf(stampable, 0), 4) AS rubber_stamp_rate,
     countIf(NOT bot AND isNotNull(approval_seconds) AND isNull(lines)) AS without_size,
@@ -35,7 +36,7 @@ SELECT
 FROM
 (
     SELECT
-        workspace, merged_at, bot, comments, substantive_comments, approval_seconds, rubber_stamp, lines,
+        workspace, merged_at, bot, comments, substantive_comments, approval_seconds, rubber_stamp, lines, generated_lines,
         arrayFilter(
             pair -> pair.1 = 'all' OR pair.2 != '',
             [('all', ''), ('team', team), ('service', service), ('repository', repository), ('size', size)]

@@ -104,14 +104,17 @@ def test_old_and_new_writers_share_a_batch() -> None:
         (schema for schema in load_schemas(SCHEMAS / "history").values() if schema.record == "change_merged"),
         key=lambda schema: len(schema.fields),
     )
-    oldest_value, old_value = (as_written(new, schema) for schema in schemas)
+    oldest_value, older_value, old_value = (as_written(new, schema) for schema in schemas)
     new_value = CODEC.encode([new])[0]
-    decoded = CODEC.decode([new_value, old_value, new_value, oldest_value])
+    decoded = CODEC.decode([new_value, older_value, new_value, oldest_value, old_value])
     (columns,) = decoded.columns
-    assert columns.positions.tolist() == [0, 1, 2, 3]
-    old = msgspec.structs.replace(new, emergency="", incidents=[], sections=[])
-    oldest = msgspec.structs.replace(old, owners=[], labels=[], reverts=[])
-    assert columns.events() == [new, old, new, oldest]
+    assert columns.positions.tolist() == [0, 1, 2, 3, 4]
+    old = msgspec.structs.replace(
+        new, first_commit_at=None, picked_from=[], generated_additions=None, generated_deletions=None
+    )
+    older = msgspec.structs.replace(old, emergency="", incidents=[], sections=[])
+    oldest = msgspec.structs.replace(older, owners=[], labels=[], reverts=[])
+    assert columns.events() == [new, older, new, oldest, old]
 
 
 @pytest.mark.parametrize("record", RECORDS)

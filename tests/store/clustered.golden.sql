@@ -111,10 +111,17 @@ CREATE TABLE IF NOT EXISTS check_flakiness ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 CREATE TABLE IF NOT EXISTS flaky_runs ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS outcomes ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+ALTER TABLE events_change_merged ON CLUSTER `replicas`
+ALTER TABLE changes ON CLUSTER `replicas`
+ALTER TABLE reviews ON CLUSTER `replicas`
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW bypasses ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW change_lead_time ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW change_size ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW class_outcomes ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW drift_time ON CLUSTER `replicas` AS
@@ -125,10 +132,12 @@ CREATE OR REPLACE VIEW flaky_checks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incident_candidates ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incidents_by_cause ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW main_line_failures ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW metrics_by_deployment ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW open_reviews ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW owner_coverage ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW policy_violations ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW queue_ejections ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW recent_deployments ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW retro_reviews ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_backlog ON CLUSTER `replicas` AS
@@ -138,6 +147,7 @@ CREATE OR REPLACE VIEW rollbacks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW services_overview ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW signals ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW software_delivery ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW time_to_merge ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW unlinked ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW which_change_broke_it ON CLUSTER `replicas` AS

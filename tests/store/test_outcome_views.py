@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.facts import DeploymentFact, DriftFact, IncidentFact
+from pipeline.core.facts import ChangeFact, DeploymentFact, DriftFact, IncidentFact
 from pipeline.store import Store
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, moment, row
-from tests.store.world import ask, fill
+from tests.store.world import ask, became, fill, reviewed
 
 
 def test_incidents_by_cause(world: Store) -> None:
@@ -107,3 +107,110 @@ def test_nobody_has_recovered_while_an_incident_is_open(store: Store) -> None:
     store.insert_facts("incidents", WORKSPACE, 3, [row(IncidentFact, incident="i8", cause="d2", **told)])
     ((_, recovered_at, hours, by),) = ask(store, columns, "failed_deployments", "WHERE deployment = 'd2'")
     assert (recovered_at, hours, by) == (moment(MONDAY + DAY + 6 * HOUR), 6.0, "both")
+
+
+FAILURES = (
+    "merged, reverted, restored, out, days_in_median, tested, red, rolled_forward, red_hours_median, fixed,"
+    " failed, failure_rate, flaky, undoing"
+)
+
+
+def test_main_line_failures(world: Store) -> None:
+    columns = f"toString(week), dimension, value, {FAILURES}"
+    api = (2, 1, 1, 0, 1.0, 2, 1, 1, 2.0, 0, 2, 1.0, 1, 2)
+    assert ask(world, columns, "main_line_failures") == [
+        ("2024-01-01", "all", "", 3, 1, 1, 0, 1.0, 2, 1, 1, 2.0, 0, 2, 0.6667, 1, 2),
+        ("2024-01-01", "repository", "acme/api", *api),
+        ("2024-01-01", "repository", "acme/library", 1, 0, 0, 0, None, 0, 0, 0, None, 0, 0, 0.0, 0, 0),
+        ("2024-01-01", "service", "api", *api),
+        ("2024-01-01", "service", "library", 1, 0, 0, 0, None, 0, 0, 0, None, 0, 0, 0.0, 0, 0),
+        ("2024-01-01", "size", "tiny", 1, 0, 0, 0, None, 1, 1, 1, 2.0, 0, 1, 1.0, 0, 0),
+        ("2024-01-01", "team", "core", *api),
+    ]
+
+
+def test_a_branch_that_is_repaired_by_a_revert_is_not_rolled_forward(store: Store) -> None:
+    fill(store)
+    told = {"checks": 1, "red_checks": ["unit"], "red_at": MONDAY, "green_at": MONDAY + DAY}
+    store.insert_facts(
+        "outcomes", WORKSPACE, 3, [became("acme/api#1", MONDAY, green_by="acme/api#3", **told)]
+    )
+    found = ask(store, "red, rolled_forward", "main_line_failures", "WHERE dimension = 'all'")
+    assert found == [(1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("names", "repository", "merged_at", "fixed"),
+    [
+        ("i1", "acme/api", 2 * DAY, 1),
+        ("i2", "acme/api", 2 * DAY, 0),
+        ("i1", "acme/library", 2 * DAY, 0),
+        ("i1", "acme/api", -DAY, 0),
+    ],
+)
+def test_a_later_change_that_names_the_incident_is_a_fix(
+    store: Store, names: str, repository: str, merged_at: int, fixed: int
+) -> None:
+    fill(store)
+    told = {"state": "merged", "merged_at": MONDAY + merged_at, "incidents": [names]}
+    fix = row(ChangeFact, change=f"{repository}#8", repository=repository, **told)
+    store.insert_facts("changes", WORKSPACE, 3, [fix])
+    (found,) = ask(store, "fixed, failed", "main_line_failures", "WHERE dimension = 'all'")
+    assert found == (fixed, 2)
+
+
+def test_queue_ejections(world: Store) -> None:
+    columns = "toString(week), dimension, value, reason, ejections, requests, merged"
+    week, core = "2024-01-01", (("repository", "acme/api"), ("service", "api"), ("team", "core"))
+    assert ask(world, columns, "queue_ejections") == [
+        *(
+            (week, dimension, value, reason, 1, 1, 0)
+            for dimension, value in (("all", ""), *core)
+            for reason in ("", "ci_failure")
+        ),
+        *(
+            ("2023-12-25", dimension, value, "ci_failure", 1, 1, 1)
+            for dimension, value in (("all", ""), *core)
+        ),
+    ]  # fmt: skip
+
+
+def test_change_size(world: Store) -> None:
+    columns = "merged, sized, lines_median, tiny, small, huge, told, generated_share, shrunk, by_bots"
+    everything = "WHERE dimension = 'all'"
+    assert ask(world, columns, "change_size", everything) == [(6, 1, 6, 1, 0, 0, 1, 0.6, 1, 0)]
+    assert ask(world, "value, merged, sized", "change_size", "WHERE dimension = 'repository'") == [
+        ("acme/api", 5, 1),
+        ("acme/library", 1, 0),
+    ]
+
+
+def test_review_quality_leaves_generated_lines_out(store: Store) -> None:
+    told = {"state": "merged", "merged_at": MONDAY, "lines": 60, "approval_seconds": 30}
+    for generated, stampable in ((None, 1), (10, 1), (11, 0)):
+        review = reviewed("acme/api#1", MONDAY, generated_lines=generated, **told)
+        store.insert_facts("reviews", WORKSPACE, 10 + (generated or 0), [review])
+        found = ask(store, "stampable", "review_quality", "WHERE dimension = 'all'")
+        assert found == [(stampable,)]
+
+
+LEAD = (
+    "merged, opened, opened_to_merged_median, deployed, timed, committed_to_deployed_median,"
+    " merged_to_deployed_median, merged_to_deployed_p90, picked, elsewhere, by_bots"
+)
+
+
+def test_change_lead_time(store: Store) -> None:
+    fill(store)
+    everything = "WHERE dimension = 'all'"
+    assert ask(store, LEAD, "change_lead_time", everything) == [(5, 2, 20.0, 2, 1, 24.0, 23.0, 23.0, 0, 1, 0)]
+    assert ask(store, LEAD, "change_lead_time", "WHERE dimension = 'size'") == [
+        (1, 1, 20.0, 1, 1, 24.0, 2.0, 2.0, 0, 0, 0)
+    ]
+    picked = row(
+        ChangeFact, change="acme/api#2", repository="acme/api", state="merged", merged_at=MONDAY + HOUR,
+        picked_from=["a" * 40],
+    )  # fmt: skip
+    store.insert_facts("changes", WORKSPACE, 3, [picked])
+    store.insert_facts("outcomes", WORKSPACE, 3, [became("acme/library#1", MONDAY, bot=True)])
+    assert ask(store, LEAD, "change_lead_time", everything) == [(3, 1, 20.0, 1, 1, 24.0, 2.0, 2.0, 1, 1, 1)]

@@ -82,7 +82,10 @@ def test_event_fields_are_the_columns(without_rows: Store, record: str) -> None:
 ADDED: dict[str, dict[int, tuple[str, ...]]] = {
     "change_opened": {4: ("emergency", "incidents", "sections")},
     "change_updated": {4: ("emergency", "incidents", "sections")},
-    "change_merged": {4: ("emergency", "incidents", "sections")},
+    "change_merged": {
+        4: ("emergency", "incidents", "sections"),
+        11: ("first_commit_at", "picked_from", "generated_additions", "generated_deletions"),
+    },
     "review_submitted": {
         4: ("characters",),
         7: ("words", "code", "suggestion", "question", "request", "filler"),

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pipeline import resources
-from pipeline.core.facts import TABLES, IncidentFact
+from pipeline.core.facts import TABLES, DeploymentFact, IncidentFact
 from pipeline.store import Result, Store
 from pipeline.store.migrations import read_views
 from tests.store.conftest import fresh
-from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, moment, row
+from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, moment, row
 from tests.store.world import ask, fill, fill_superseded
 
 VIEWS = sorted((resources.sql() / "views").glob("*.sql"))
@@ -144,12 +144,38 @@ def test_change_history(world: Store) -> None:
 
 def test_unlinked(world: Store) -> None:
     assert ask(world, "kind, detail, n, of, samples", "unlinked") == [
+        ("tag without an artifact", "", 4, 4, ["d4", "d3", "d2"]),
         ("artifact that no deployment used", "", 1, 2, ["api:v3"]),
         ("deployment without a tag", "", 1, 5, ["d5"]),
         ("deployment without changes", "unlinked", 1, 3, ["d5"]),
         ("incident without a service", "", 1, 3, ["i3"]),
         ("merged change that was never deployed", "", 1, 4, ["acme/api#3"]),
+        ("service that nobody declared", "", 1, 2, ["web"]),
     ]
+
+
+def test_unlinked_environments_and_late_events(store: Store) -> None:
+    fill(store)
+    for name, place in (("x1", "eu-1"), ("x2", "eu-1"), ("x3", "staging")):
+        told = row(DeploymentFact, deployment=name, environment=place, live_at=MONDAY, sha="a" * 40, tag="v1")
+        store.insert_facts("deployments", WORKSPACE, 3, [told])
+    late = [
+        event("check_finished", id=f"c{n}", time=MONDAY, received_at=MONDAY + hours * HOUR, imported=imported)
+        for n, (hours, imported) in enumerate(
+            [(25, False), (24, False), (99, True), (30, False), (99, False)]
+        )
+    ]
+    store.insert_events("check_finished", WORKSPACE, batch("check_finished", late))
+    found = {line[:2]: line[2:] for line in ask(store, "kind, detail, n, of, samples", "unlinked")}
+    assert found["environment without a place", "eu-1"] == (2, 8, ["x1", "x2"])
+    assert found["event that came late", "check_finished"] == (3, 4, ["c4", "c3", "c0"])
+    assert not any(kind == "environment without a place" and detail != "eu-1" for kind, detail in found)
+
+
+def test_nobody_misses_declarations_where_there_are_none(store: Store) -> None:
+    told = row(DeploymentFact, deployment="d1", service="web", environment="production", live_at=MONDAY)
+    store.insert_facts("deployments", WORKSPACE, 1, [told])
+    assert "service that nobody declared" not in {kind for (kind,) in ask(store, "kind", "unlinked")}
 
 
 def test_deployment_frequency(world: Store) -> None:

@@ -20,6 +20,7 @@ from pipeline.core.facts import (
     Fact,
     FlakyRunFact,
     IncidentFact,
+    OutcomeFact,
     ReviewFact,
     ServiceFact,
 )
@@ -28,7 +29,9 @@ from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 
 
 def facts() -> list[Fact]:
-    return [*changes(), *deployments(), *incidents(), *others(), *reviews(), *checks()]
+    return [
+        *changes(), *deployments(), *incidents(), *others(), *reviews(), *checks(), *outcomes(),
+    ]  # fmt: skip
 
 
 def fill(store: Store) -> None:
@@ -76,7 +79,7 @@ def changes() -> list[Fact]:
         change(
             "acme/api#1", title="Add a thing", author="p:1", state="merged", opened_at=MONDAY - 20 * HOUR,
             first_review_at=MONDAY - 10 * HOUR, merged_at=MONDAY, deployment="d1",
-            deployed_at=MONDAY + 2 * HOUR, additions=10, deletions=5,
+            deployed_at=MONDAY + 2 * HOUR, additions=10, deletions=5, first_commit_at=MONDAY - 22 * HOUR,
         ),
         change(
             "acme/api#2", title="Break it", author="p:2", state="merged", opened_at=MONDAY - 9 * HOUR,
@@ -267,6 +270,35 @@ def checks() -> list[Fact]:
             )
             for place, (seconds, reruns) in enumerate(waits)
         ),
+    ]  # fmt: skip
+
+
+def became(change: str, merged_at: int | None = None, **told: object) -> OutcomeFact:
+    known = {
+        "repository": change.partition("#")[0], "service": "api", "team": "core", "branch": "main",
+        "state": "open" if merged_at is None else "merged",
+    }  # fmt: skip
+    return row(OutcomeFact, change=change, merged_at=merged_at, **known | told)
+
+
+def outcomes() -> list[Fact]:
+    """One that broke a check and is repaired by the next, one that is taken back and comes back again."""
+    return [
+        became(
+            "acme/api#1", MONDAY, checks=2, red_checks=["unit"], red_at=MONDAY + HOUR,
+            green_at=MONDAY + 3 * HOUR, green_by="acme/api#2", size="tiny",
+            lines=15, generated_lines=9,
+            ejections=[MONDAY - HOUR], ejected_for=["ci_failure"],
+        ),
+        became(
+            "acme/api#2", MONDAY + HOUR, checks=2, reverted_at=MONDAY + DAY + HOUR, reverted_by="acme/api#3",
+            restored_at=MONDAY + 2 * DAY, restored_by="acme/api#4", flaky_checks=["lint"],
+        ),
+        became("acme/api#3", MONDAY + DAY + HOUR, undoes=True, reverted_at=MONDAY + 2 * DAY),
+        became("acme/api#4", MONDAY + 2 * DAY, undoes=True),
+        became("acme/api#5", ejections=[MONDAY + HOUR, MONDAY + 2 * HOUR], ejected_for=["ci_failure", ""]),
+        became("acme/api#9", MONDAY, branch="release", reverted_at=MONDAY + DAY),
+        became("acme/library#1", MONDAY, service="library", team=""),
     ]  # fmt: skip
 
 

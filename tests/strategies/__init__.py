@@ -6,6 +6,7 @@ worlds. ``delivered``, ``permuted``, ``duplicated``, ``batches``, ``tellings``: 
 
 from tests.strategies.events import EVENTS, events, wild_events
 from tests.strategies.knobs import HORIZON, batches, delivered, duplicated, permuted, tellings
+from tests.strategies.lines import lines
 from tests.strategies.names import (
     BEGINNING,
     DAY,
@@ -38,6 +39,7 @@ __all__ = [
     "envelope",
     "events",
     "histories",
+    "lines",
     "permuted",
     "references",
     "tellings",

@@ -73,6 +73,10 @@ class ChangeMerged(Event, frozen=True):
     emergency: str = ""
     incidents: list[str] = []
     sections: list[str] = []
+    first_commit_at: int | None = None
+    picked_from: list[str] = []
+    generated_additions: int | None = None
+    generated_deletions: int | None = None
 
 
 class ChangeAbandoned(Event, frozen=True):

@@ -115,7 +115,7 @@ class Reviewing:
         remarks = [said for said in remarks_of(events, summary.author) if said.time < until]
         substance = substantive(remarks, course.pushes, limits)
         approved_after = course.approved_after
-        lines = None if summary.additions is None else summary.additions + (summary.deletions or 0)
+        lines = summary.written_lines
         fact = ReviewFact(
             change=key,
             repository=summary.repository,
@@ -123,8 +123,8 @@ class Reviewing:
             team=owner,
             bot=summary.bot,
             state=summary.state,
-            lines=lines,
-            size=_size(lines, self._limits),
+            lines=summary.lines,
+            size=self._limits.size_of(lines),
             opened_at=summary.opened_at,
             ready_at=course.ready_at,
             closed_at=closed_at,
@@ -153,6 +153,7 @@ class Reviewing:
             review_due_at=None,
             working_from=[],
             working_until=[],
+            generated_lines=summary.generated_lines,
         )
         if course.turns and course.turns[-1].end is None:
             self._tell_turn(fact, course, sums)
@@ -257,9 +258,3 @@ class _Sums:
 def _is_request(summary: object) -> bool:
     """Whether it can be told how a change was reviewed: its opening is known, and more than its merge."""
     return isinstance(summary, ChangeSummary) and summary.opened_at is not None and summary.discussed
-
-
-def _size(lines: int | None, limits: ReviewLimits) -> str:
-    if lines is None:
-        return ""
-    return next((name for below, name in limits.sizes if lines < below), limits.size_above)

@@ -76,6 +76,10 @@ def changes_of(
                 owners=list(diff.owners) if diff else [],
                 labels=["bot"] if one.bot else [],
                 reverts=_reverts(one, undoing, keys) if place not in hidden else [],
+                first_commit_at=_first_commit_at(one, times[place]),
+                picked_from=one.picked,
+                generated_additions=diff.generated_additions if diff else None,
+                generated_deletions=diff.generated_deletions if diff else None,
             )
         )
     return Changes(events, keys, undoings, opened_at)
@@ -109,6 +113,17 @@ def _reverts(one: Landed, undoing: Undoing | None, keys: Mapping[int, tuple[str,
         return [keys[place][0] for place in undoing.places]
     # what isn't on the main line may still be known to others by its sha
     return list(one.references.shas) if undoing.kind == REVERT else []
+
+
+def _first_commit_at(one: Landed, merged: int) -> int | None:
+    """When the oldest commit of a change was written, in microseconds.
+
+    A forge gives the squash of a request the time of its merge: that tells nothing about its commits.
+    """
+    first = one.opened if one.opened is not None else one.authored
+    if first is None or not 0 < first <= merged or (one.kind == "squash" and first == merged):
+        return None
+    return first * MICROSECONDS
 
 
 def _is_tag_change_alone(place: int, diff: Diff | None, moves: Moves) -> bool:

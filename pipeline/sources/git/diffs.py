@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline.sources.git.command import GitFailed, text
+from pipeline.sources.git.generated import GeneratedOverTime
 from pipeline.sources.git.owners import OwnersOverTime
 from pipeline.sources.git.repository import Repository
 
@@ -38,14 +40,19 @@ class Diff:
     paths: tuple[str, ...]
     component: str
     owners: tuple[str, ...]
+    generated_additions: int | None
+    generated_deletions: int | None
 
 
 class _Tally:
     """The files of one commit while they are read; what is too many is counted by directory."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_generated: Callable[[str], bool]) -> None:
+        self._is_generated = is_generated
         self.additions = 0
         self.deletions = 0
+        self.generated_additions = 0
+        self.generated_deletions = 0
         self.files = 0
         self.churn: dict[str, int] = {}
         self.tops: dict[str, int] = {}
@@ -56,6 +63,9 @@ class _Tally:
         self.files += 1
         self.additions += added
         self.deletions += deleted
+        if (added or deleted) and self._is_generated(path):
+            self.generated_additions += added
+            self.generated_deletions += deleted
         churn = added + deleted or 1  # a binary file counts, too
         if len(self.owned) < OWNED_PATHS_MAX:
             self.owned.append(path)
@@ -104,10 +114,15 @@ class DiffReader:
     """Reads the diffs of many commits of one repository."""
 
     def __init__(
-        self, repository: Repository, owners: OwnersOverTime, progress: Callable[[int], None] | None
+        self,
+        repository: Repository,
+        owners: OwnersOverTime,
+        generated: GeneratedOverTime,
+        progress: Callable[[int], None] | None,
     ) -> None:
         self._repository = repository
         self._owners = owners
+        self._generated = generated
         self._progress = progress
         self._lock = threading.Lock()
         self.diffs: dict[int, Diff] = {}
@@ -142,14 +157,15 @@ class DiffReader:
         """Read sizes until git dies of a missing object; returns how many commits were read whole."""
         done = 0
         place: int | None = None
-        tally = _Tally()
+        tally = self._tally(0)
         try:
             for record in self._repository.git.records(*_NUMSTAT, *_PLAIN, lines=self._pairs(places)):
                 if b"\t" not in record:
                     if place is not None:
                         self._keep(place, tally, True)
                         done += 1
-                    place, tally = self._repository.position[record.decode("ascii")], _Tally()
+                    place = self._repository.position[record.decode("ascii")]
+                    tally = self._tally(place)
                     continue
                 added, deleted, path = record.split(b"\t", 2)
                 tally.add(text(path), _lines(added), _lines(deleted))
@@ -164,7 +180,7 @@ class DiffReader:
         with self._lock:
             self.unsized += len(places)
         place: int | None = None
-        tally = _Tally()
+        tally = self._tally(0)
         entry = False
         try:
             for record in self._repository.git.records(*_RAW, *_PLAIN, lines=self._pairs(places)):
@@ -176,11 +192,15 @@ class DiffReader:
                 else:
                     if place is not None:
                         self._keep(place, tally, False)
-                    place, tally = self._repository.position[record.decode("ascii")], _Tally()
+                    place = self._repository.position[record.decode("ascii")]
+                    tally = self._tally(place)
         except GitFailed:
             return
         if place is not None:
             self._keep(place, tally, False)
+
+    def _tally(self, place: int) -> _Tally:
+        return _Tally(partial(self._generated.is_generated, self._generated.at(place)))
 
     def _pairs(self, places: Iterable[int]) -> Iterator[str]:
         for place in places:
@@ -200,6 +220,8 @@ class DiffReader:
                 paths=tally.paths(),
                 component=tally.component(),
                 owners=owners,
+                generated_additions=tally.generated_additions if sized else None,
+                generated_deletions=tally.generated_deletions if sized else None,
             )
             if self._progress is not None and len(self.diffs) % PROGRESS_COMMITS == 0:
                 self._progress(len(self.diffs))

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.core.events import Event
 from pipeline.sources.truths import Truth
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 INCIDENT_KINDS = frozenset({"reverts", "rollbacks"})
 AUTO = ("auto",)
 #: the count of clones that are cut short

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 TITLE_CHARACTERS_MAX = 300
+PICKED_MAX = 50
 
 _GITHUB = re.compile(r"Merge pull request #(\d+)\b(?: from (\S+))?")
 _GITLAB = re.compile(r"Merge branch '(.+?)' into '.+'")
@@ -16,6 +17,7 @@ _BITBUCKET_SERVER_FROM = re.compile(r"^Merge in \S+ from (\S+) to \S+", re.MULTI
 _AZURE = re.compile(r"Merged PR (\d+): (.*)")
 _BORS = re.compile(r"(?:Auto merge of|Merge) #(\d+)\b(?: - (\S+?),? )?.*")
 _SQUASH = re.compile(r"(.*\S)\s*\((?:#|!|pull request #)(\d+)\)")
+_PICKED = re.compile(r"^\(cherry picked from commit ([0-9a-f]{7,64})\)\s*$", re.MULTILINE)
 _PULLED = re.compile(r"Merge (?:remote-tracking )?branch '(.+?)'(?: .*)?")
 
 
@@ -77,6 +79,11 @@ def _last(pattern: re.Pattern[str], body: str) -> re.Match[str] | None:
     for match in pattern.finditer(body):
         found = match
     return found
+
+
+def picked_from(body: str) -> list[str]:
+    """The commits that a commit was picked from, in the words of ``git cherry-pick -x``, each once."""
+    return list(dict.fromkeys(sha.lower() for sha in _PICKED.findall(body)))[:PICKED_MAX]
 
 
 def is_pull(message: str) -> bool:

@@ -15,6 +15,7 @@ from pipeline.sources.git.artifacts import places_of_tags, shas_in
 from pipeline.sources.git.changes import changes_of
 from pipeline.sources.git.clocks import Straightened, duration, straighten
 from pipeline.sources.git.diffs import DiffReader
+from pipeline.sources.git.generated import GeneratedOverTime
 from pipeline.sources.git.gitops import Moves, read_moves
 from pipeline.sources.git.history import SHALLOW, GitOptions, History, Report
 from pipeline.sources.git.joining import Clone, together
@@ -115,7 +116,9 @@ def _read(
     owners.read(repository)
     since = options.since // MICROSECONDS if options.since is not None else None
     places = [place for place, when in enumerate(straight.times) if since is None or when >= since]
-    reader = DiffReader(repository, owners, progress)
+    generated = GeneratedOverTime()
+    generated.read(repository)
+    reader = DiffReader(repository, owners, generated, progress)
     diffs = reader.read(places)
     changes = changes_of(repository, walked, straight.times, diffs, moves, options, person_token, report)
     _remark(repository, straight, reader.unsized, moves, report)

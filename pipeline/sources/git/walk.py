@@ -11,7 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.sources.git.command import text
-from pipeline.sources.git.messages import is_bot, is_pull, login_of, request_of, subject_and_body
+from pipeline.sources.git.messages import (
+    is_bot,
+    is_pull,
+    login_of,
+    picked_from,
+    request_of,
+    subject_and_body,
+)
 from pipeline.sources.git.repository import Repository, Tag
 from pipeline.sources.git.undoing import (
     References,
@@ -45,6 +52,8 @@ class Landed:
     commits: list[str] = field(default_factory=list)
     commits_count: int = 0
     opened: int | None = None
+    authored: int | None = None
+    picked: list[str] = field(default_factory=list)
     pull: bool = False
     undoes: bool = False
     back: bool = False
@@ -158,6 +167,8 @@ class _Walk:
             author=login_of(name, email.lower()) or name.lower(),
             merged_by="" if kind == "direct" else committer,
             bot=is_bot(name, email, request.branch),
+            authored=None if merge else _seconds(row[2]) or None,
+            picked=picked_from(body),
         )
         if merge:
             landed.merged_by = login_of(name, email.lower()) or committer
@@ -195,6 +206,7 @@ class _Walk:
             landed.opened = authored
         side.authors[text(row[4]), text(row[5])] += 1
         subject, body = subject_and_body(text(row[7]))
+        landed.picked = list(dict.fromkeys((*landed.picked, *picked_from(body))))[:COMMITS_MAX]
         if is_whole(subject, body):
             side.whole += 1
             found = references(subject, body)

@@ -42,6 +42,9 @@ def test_merge_squash_and_direct_commit(tmp_path: Path) -> None:
             deletions=0,
             files=1,
             paths=["README"],
+            first_commit_at=at(0),
+            generated_additions=0,
+            generated_deletions=0,
         ),
         ChangeMerged(
             *envelope("git acme/api#12 merged", at(4), 1),
@@ -59,6 +62,9 @@ def test_merge_squash_and_direct_commit(tmp_path: Path) -> None:
             deletions=0,
             files=2,
             paths=["app/cache.py", "test/cache.py"],
+            first_commit_at=at(1),
+            generated_additions=0,
+            generated_deletions=0,
         ),
         ChangeMerged(
             *envelope("git acme/api#14 merged", at(5), 2),
@@ -73,10 +79,43 @@ def test_merge_squash_and_direct_commit(tmp_path: Path) -> None:
             deletions=1,
             files=1,
             paths=["README"],
+            generated_additions=0,
+            generated_deletions=0,
         ),
     ]
     counts = history.report.counts
     assert (counts["commits"], counts["merges"], counts["squashes"], counts["direct_commits"]) == (5, 1, 1, 1)
+
+
+def test_the_first_commit_of_a_change(tmp_path: Path) -> None:
+    clone = Clone(tmp_path / "api")
+    clone.commit("Start", 0)
+    clone.git("checkout", "--quiet", "-b", "cache")
+    clone.commit("Later, rebased first", 6, author_hours=3)
+    clone.commit("Earlier", 6, author_hours=2)
+    clone.git("checkout", "--quiet", "main")
+    clone.merge("cache", "Merge pull request #1 from acme/cache", 7)
+    clone.commit("Squashed by hand (#2)", 9, author_hours=8)
+    clone.commit("Squashed by a forge (#3)", 10)
+    clone.commit("Written yesterday", 40, author_hours=16)
+    clone.commit("By a clock that is ahead", 41, author_hours=90)
+    told = [change.first_commit_at for change in changes(clone.read())]
+    assert told == [at(0), at(2), at(8), None, at(16), None]
+
+
+def test_what_a_change_was_picked_from(tmp_path: Path) -> None:
+    clone = Clone(tmp_path / "api")
+    one, two = "a" * 40, "b" * 40
+    clone.commit("Start", 0)
+    clone.commit(f"Fix the total (#4)\n\nAs told.\n\n(cherry picked from commit {one})", 1)
+    clone.git("checkout", "--quiet", "-b", "backport")
+    clone.commit(f"Fix it\n\n(cherry picked from commit {two})", 2)
+    clone.commit(f"Fix it more\n\n(cherry picked from commit {one})\n(cherry picked from commit {two})", 3)
+    clone.git("checkout", "--quiet", "main")
+    clone.merge("backport", "Merge pull request #5 from acme/backport", 4)
+    clone.commit(f"Not what was cherry picked from commit {one}", 5)
+    start, squash, merge, other = (change.picked_from for change in changes(clone.read()))
+    assert (start, squash, sorted(merge), other) == ([], [one], [one, two], [])
 
 
 @pytest.mark.parametrize(
