@@ -13,6 +13,7 @@ import msgspec
 from pipeline.core.entities import Entity
 from pipeline.core.forgotten import Forgotten, set_of
 from pipeline.core.learning import WeekCounts
+from pipeline.core.measures.weekly import Counted, Key, WeeklyCounts
 from pipeline.core.tally import Tally
 
 #: changelog key and value
@@ -26,6 +27,7 @@ _PACKED = ("change", "commit", "artifact", "deployment", "incident")
 #: the key of the clock
 CLOCK = b"clock"
 _WEEK = "week"
+_COUNT = "count"
 _FORGOTTEN = "forgotten"
 
 
@@ -40,9 +42,10 @@ class Clock(msgspec.Struct, array_like=True):
 class Changelog:
     """What was not saved yet, what may rest as bytes, and what was forgotten."""
 
-    def __init__(self, entities: Families, tally: Tally) -> None:
+    def __init__(self, entities: Families, tally: Tally, weekly: WeeklyCounts) -> None:
         self._entities = entities
         self._tally = tally
+        self._weekly = weekly
         self._unsaved: dict[tuple[str, str], Entity | None] = {}
         self._resting: dict[tuple[str, str], Entity] = {}
         #: what was dropped because of its age, and of that, what was not saved yet
@@ -88,6 +91,11 @@ class Changelog:
             counts = self._tally.learning.weeks[service][week]
             records.append((f"{_WEEK}/{week}/{service}".encode(), msgspec.msgpack.encode(counts)))
         self._tally.changed_weeks.clear()
+        for week, series in self._weekly.changed:
+            counted = self._weekly.saved(week, series)
+            value = b"" if counted is None else msgspec.msgpack.encode(counted)
+            records.append((f"{_COUNT}/{week}/{'/'.join(series)}".encode(), value))
+        self._weekly.changed.clear()
         if self._digests:
             records.append((f"{_FORGOTTEN}/{clock.evicted_at}".encode(), self._digests))
             self._digests = b""
@@ -101,6 +109,7 @@ class Changelog:
         self._digests = self.forgotten.dump()
         for service, weeks in self._tally.learning.weeks.items():
             self._tally.changed_weeks.update(((service, week), None) for week in weeks)
+        self._weekly.everything_changed()
         return self.snapshot(clock)
 
     def read(self, records: Iterable[Record]) -> Clock:
@@ -115,6 +124,8 @@ class Changelog:
                 week, _, service = key.partition("/")
                 counts = msgspec.msgpack.decode(value, type=WeekCounts)
                 self._tally.learning.put(service, int(week), counts)
+            elif family == _COUNT:
+                self._weekly.restore(*_count_of(key), msgspec.msgpack.decode(value, type=Counted))
             elif family == _FORGOTTEN:
                 self.forgotten.restore(value)
             else:
@@ -153,6 +164,9 @@ class Changelog:
             week, _, service = key.partition("/")
             counts = self._tally.learning.weeks.get(service, {}).get(int(week))
             return counts == msgspec.msgpack.decode(value, type=WeekCounts)
+        if family == _COUNT:
+            counted = msgspec.msgpack.decode(value, type=Counted) if value else None
+            return self._weekly.saved(*_count_of(key)) == counted
         return family in self._entities and not value and key not in self._entities[family]
 
     def rest(self) -> None:
@@ -162,6 +176,12 @@ class Changelog:
         for family in _PACKED:
             for entity in self._entities[family].values():
                 entity.pack()
+
+
+def _count_of(key: str) -> tuple[int, Key]:
+    """Week, series and place of a count, by its key."""
+    week, series, dimension, value = key.split("/", 3)
+    return int(week), (series, dimension, value)
 
 
 def _alike(name: bytes, one: bytes, other: bytes) -> bool:

@@ -13,20 +13,34 @@ _SKIPPED = frozenset({"skipped", "cancelled", "neutral"})
 
 
 class CommitSummary(NamedTuple):
-    """How many checks ran on a commit, and how many failed in their last attempt."""
+    """How many checks ran on a commit, how many failed in their last attempt, and how sure that is."""
 
     repository: str
     sha: str
     checks: int
     failed: int
+    #: when the first of them ended; ``None``: none ran
+    checked_at: int | None = None
+    #: whether a check that had failed succeeded later, and nothing had changed
+    flaky: bool = False
 
 
 def summarise_commit(entity: Entity) -> CommitSummary:
     """The last attempt of each check counts."""
     repository, _, sha = entity.key.rpartition("@")
-    last = {event.name: event for event in _last_attempts(entity)}
+    last: dict[str, CheckFinished] = {}
+    checked_at: int | None = None
+    flaky = False
+    for event in _last_attempts(entity):
+        if checked_at is None or event.time < checked_at:
+            checked_at = event.time
+        held = last.get(event.name)
+        # a policy is met by what people do elsewhere: a label, an approval
+        if held is not None and held.outcome in _FAILED and event.kind != "policy":
+            flaky = flaky or event.outcome not in _FAILED
+        last[event.name] = event
     failed = sum(1 for event in last.values() if event.outcome in _FAILED)
-    return CommitSummary(repository, sha, len(last), failed)
+    return CommitSummary(repository, sha, len(last), failed, checked_at, flaky)
 
 
 def redness_of(entity: Entity) -> list[tuple[int, bool]]:

@@ -224,7 +224,7 @@ def test_a_job_that_arrives_as_a_check_run_too_counts_once() -> None:
     assert as_check.id == as_job.id
     assert winner(as_check, as_job) == winner(as_job, as_check) == as_job
     assert as_job.attempt == 2
-    assert commit_of(as_check, as_job)[2:] == (1, 1)
+    assert commit_of(as_check, as_job)[2:4] == (1, 1)
 
 
 def test_a_check_of_another_program_that_is_corrected_later() -> None:
@@ -238,8 +238,8 @@ def test_a_check_of_another_program_that_is_corrected_later() -> None:
 def test_a_rerun_that_succeeds_takes_the_failure_back() -> None:
     first, second = only("workflow_job", job("failure", 1, 5)), only("workflow_job", job("success", 2, 9, 2))
     assert first.id != second.id
-    assert commit_of(first)[2:] == (1, 1)
-    assert commit_of(first, second)[2:] == commit_of(second, first)[2:] == (1, 0)
+    assert commit_of(first)[2:4] == (1, 1)
+    assert commit_of(first, second)[2:4] == commit_of(second, first)[2:4] == (1, 0)
 
 
 def test_attempts_of_a_workflow_run() -> None:
@@ -250,7 +250,7 @@ def test_attempts_of_a_workflow_run() -> None:
         told.append(only("workflow_run", payload))
     assert [event.attempt for event in told] == [1, 2]
     assert {event.kind for event in told} == {"workflow"}
-    assert commit_of(*told)[2:] == (1, 0)
+    assert commit_of(*told)[2:4] == (1, 0)
 
 
 def group(action: str, reason: str = "") -> dict[str, Any]:
