@@ -149,13 +149,15 @@ class SpikeRules:
     prior_weeks: float = 1.0
     #: weeks that differ more than this are taken to differ as much (correlation of two things of a week)
     correlation_max: float = 0.5
+    #: that weeks differ is taken to be this many weeks more than is seen, in proportion to those that are
+    unseen_weeks: float = 4.0
     hits_min: int = 2
     #: a spike is less likely than this, and of all spikes of a week at most ``false_discoveries`` are false
     alpha: float = 0.01
     false_discoveries: float = 0.05
     #: a shift is a rate this many times as high, and alarms when its cumulative sum reaches the threshold
     shift_multiple: float = 3.0
-    shift_threshold: float = 4.5
+    shift_threshold: float = 4.2
     outside_interval: float = 0.05
     #: chance with which the smallest multiple that is told would have alarmed
     power: float = 0.8

@@ -184,17 +184,19 @@ def look_back(weeks: Sequence[Week], *, share: bool) -> Past:
 
 def foresee(past: Past, n: int | None, prior_rate: float, rules: SpikeRules) -> Outlook:
     """Predict a week: ``n`` things (``None``: a count), drawn towards what is usual elsewhere."""
+    # few weeks seldom hold the worst one: what is seen of their differences is less than there is
+    excess = max(0.0, past.dispersion - 1.0) * (1.0 + rules.unseen_weeks / max(1, past.weeks))
     if n is None:
         hits = past.hits + rules.prior_hits
         rate = hits / (past.exposure + rules.prior_weeks)
         estimation = 1.0 / hits
-        week_to_week = max(0.0, past.dispersion - 1.0) / rate
+        week_to_week = excess / rate
     else:
         pseudo = rules.prior_things
         rate = (past.hits + pseudo * prior_rate) / (past.exposure + pseudo)
         estimation = 1.0 / (past.exposure + pseudo)
         things = past.exposure / past.weeks if past.weeks else 0.0
-        correlation = max(0.0, past.dispersion - 1.0) / (things - 1.0) if things > 1 else 0.0
+        correlation = excess / (things - 1.0) if things > 1 else 0.0
         correlation = min(correlation, rules.correlation_max)
         week_to_week = correlation / (1.0 - correlation)
     return Outlook(n, rate, 1.0 / (estimation + week_to_week))
