@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS weekly_counts
     q                 Nullable(Float64) COMMENT 'expected share of false alarms if this p and all smaller ones of the week, of all series, were alarms',
     cusum             Float64 COMMENT 'cumulative sum that shows slow shifts: natural logarithm of how much likelier the last weeks are at three times the rate; begins anew at 0 and after an alarm',
     shift_q           Nullable(Float64) COMMENT 'expected share of false alarms if this sum and all greater ones of the week were alarms',
-    smallest_multiple Nullable(Float64) COMMENT 'smallest rise that such a week would have shown with a probability of 80 %, as a multiple of the usual rate; null also: it could have shown none',
+    smallest_multiple Nullable(Float64) COMMENT 'smallest rise that such a week would have shown with a probability of 80 %, as a multiple of the usual rate; null also: none up to 100 would have shown',
     alarm             LowCardinality(String) COMMENT 'spike (this week is too much), shift (the rate has risen), both (spike and shift); empty: neither',
     version           UInt64 COMMENT 'epoch and log offset up to which the row was derived; the highest holds',
     is_deleted        UInt8 COMMENT '1 when the row no longer holds'

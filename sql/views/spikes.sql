@@ -8,7 +8,7 @@
 --                        (rubber_stamps), commits with checks (flaky_reruns), days of the week (incidents, drift)
 --   expected, low, high  hits that the weeks before let expect, and the interval in which 95 of 100 such weeks lie
 --   multiple             k / expected
---   smallest_multiple    smallest multiple of the usual rate that this week would have shown in 8 of 10 cases; null: none
+--   smallest_multiple    smallest multiple of the usual rate that this week would have shown in 8 of 10 cases; null: none up to 100
 --   p, q                 probability of so many hits or more by chance; share of false alarms among all that are as rare,
 --                        over all series of the week
 --   cusum                the sum that shows shifts; it alarms from 4.2 on

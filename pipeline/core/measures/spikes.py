@@ -22,7 +22,7 @@ from pipeline.core.parameters import SpikeRules
 _NEGLIGIBLE = 1e-17
 _JUDGED_CACHE_MAX = 1 << 14
 _DIGITS = 6
-_MULTIPLE_MAX = 10_000.0
+_MULTIPLE_MAX = 100.0
 
 
 class Week(NamedTuple):
@@ -164,7 +164,8 @@ def look_back(weeks: Sequence[Week], *, share: bool) -> Past:
     """Sum up the weeks before. Weeks that alarmed are left out of the rate.
 
     That weeks differ they show all the same, up to the least that would have alarmed: else what is left is
-    tamer than the truth, and every alarm makes the next one likelier.
+    tamer than the truth, and every alarm makes the next one likelier. Of alarms in a row only the first one
+    counts: they say that the rate has risen, not that weeks differ.
     """
     calm = [week for week in weeks if not week.alarmed]
     hits = sum(week.hits for week in calm)
@@ -175,8 +176,8 @@ def look_back(weeks: Sequence[Week], *, share: bool) -> Past:
         spread = 1.0 - rate if share else 1.0
         squares = [
             (week.tamed - week.things * rate) ** 2 / (week.things * rate * spread)
-            for week in weeks
-            if week.things
+            for before, week in zip([None, *weeks], weeks, strict=False)
+            if not (week.alarmed and before is not None and before.alarmed)
         ]
         dispersion = math.fsum(squares) / max(1, len(squares) - 1)
     return Past(hits, exposure, len(calm), dispersion)

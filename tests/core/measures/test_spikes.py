@@ -133,6 +133,8 @@ def test_weeks_that_alarmed_say_how_much_weeks_differ_and_nothing_else() -> None
     before, after = look_back(weeks, share=True), look_back(alarmed, share=True)
     assert after[:3] == before[:3] == (5, 240, 6)
     assert after.dispersion > before.dispersion
+    again = [*alarmed, Week(40, 35, alarmed=True, tamed=9)]
+    assert look_back(again, share=True) == after, "the second alarm in a row says nothing more"
     assert after.dispersion < look_back([*weeks, Week(40, 30, alarmed=True, tamed=30)], share=True).dispersion
 
 

@@ -193,6 +193,7 @@ def _judge(
 def _history(key: Key, window: Sequence[datetime.date], counts: dict[Key, Any], known: dict[Any, Any]) -> Any:
     """Weeks before, as (things, hits): those that did not alarm; and all, as others see how weeks differ."""
     calm, everything = [], []
+    after_alarm = False
     seen = [w for other in counts if other[1:] == key[1:] for w in counts[other] if w in window]
     for week in window:
         n, k = counts.get(key, {}).get(week, [0, 0])
@@ -204,7 +205,9 @@ def _history(key: Key, window: Sequence[datetime.date], counts: dict[Key, Any], 
         else:
             n = 1
         alarmed, tamed = known[week][2:4] if week in known else (False, k)
-        everything.append((n, tamed))
+        if not (alarmed and after_alarm):
+            everything.append((n, tamed))
+        after_alarm = alarmed
         if not alarmed:
             calm.append((n, k))
     return calm, everything
@@ -228,9 +231,10 @@ def _prediction(
             (k - m * rate) ** 2 / (m * rate * (1 - (rate if usual is not None else 0))) for m, k in everything
         )
         phi /= len(everything) - 1
+    excess = max(0.0, phi - 1) * (1 + rules.unseen_weeks / weeks)
     if usual is None:
         mean = (hits + rules.prior_hits) / (exposure + rules.prior_weeks)
-        spread = 1 / (hits + rules.prior_hits) + max(0.0, phi - 1) / mean
+        spread = 1 / (hits + rules.prior_hits) + excess / mean
         shape, risen = 1 / spread, mean * multiple
         chance = (shape / (shape + risen)) ** shape
         chances = []
@@ -240,7 +244,7 @@ def _prediction(
         return mean, 400, chances
     rate = (hits + rules.prior_things * usual) / (exposure + rules.prior_things)
     things = exposure / weeks
-    rho = min(rules.correlation_max, max(0.0, phi - 1) / (things - 1)) if things > 1 else 0.0
+    rho = min(rules.correlation_max, excess / (things - 1)) if things > 1 else 0.0
     size = 1 / (1 / (exposure + rules.prior_things) + rho / (1 - rho))
     risen = rate if multiple == 1 else min(rate * multiple, (1 + rate) / 2)
     a, b = Fraction(risen * size), Fraction(size) - Fraction(risen * size)
