@@ -73,7 +73,7 @@ wheel: $(VENV)/.dev ## build dist/aftermerge-*.whl, which runs alone
 
 COMPILED = attribution baselines board building candidates catalogue change_index changelog changes checks circumstances \
 	delivery delivery_rows agenda entities evidence grouping incident_rows incidents investigation kernel lanes \
-	linking periods references register reverts rows tally timeline workspace
+	linking periods references register reverts risk rows tally timeline workspace
 
 .PHONY: compile
 compile: $(VENV)/.dev ## compile the core with mypyc, in place (needs a C compiler); `make uncompile` takes it back

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline.core.change_index import ChangeIndex, stands
-from pipeline.core.changes import ChangeSummary, risk_of, summarise
+from pipeline.core.changes import ChangeSummary, summarise
 from pipeline.core.checks import ArtifactSummary, CommitSummary, summarise_artifact, summarise_commit
 from pipeline.core.entities import Entity
 from pipeline.core.grouping import Group, Report
 from pipeline.core.parameters import Risk
 from pipeline.core.references import References
 from pipeline.core.reverts import Reverts
+from pipeline.core.risk import risk_of
 
 
 class Building:

@@ -15,7 +15,6 @@ from pipeline.core.events import (
     QueueChanged,
     ReviewSubmitted,
 )
-from pipeline.core.parameters import Risk
 
 #: decisions that hold until the same person decides otherwise
 _STANDING = frozenset({"approved", "changes_requested", "dismissed"})
@@ -23,8 +22,6 @@ _STANDING = frozenset({"approved", "changes_requested", "dismissed"})
 CLONE = "git"
 #: why a request left a merge queue without having failed: somebody took it out, or its group was made anew
 NO_EJECTION = frozenset({"manual", "dequeued", "invalidated", "queue_cleared", "roll_back"})
-_DOCUMENTATION = (".md", ".rst", ".adoc", ".txt")
-_DOCUMENTATION_ROOTS = frozenset({"doc", "docs", "documentation", "adr", "rfcs"})
 
 
 class ChangeSummary(msgspec.Struct):
@@ -271,36 +268,3 @@ def _take_reviews(known: ChangeSummary, reviews: list[ReviewSubmitted]) -> None:
     approvals = [review.time for review in standing.values() if review.decision == "approved"]
     known.approvals = len(approvals)
     known.approved_at = min(approvals) if approvals else None
-
-
-def risk_of(change: ChangeSummary, failed_checks: int, risk: Risk) -> float:
-    """How likely this change breaks production: a base rate times bounded factors.
-
-    Reviews without an approval count; no reviews at all don't, because most sources know of none.
-    """
-    value = risk.per_change
-    if change.additions is not None:
-        size = max(0, change.additions) + max(0, change.deletions or 0)
-        factor = ((1 + size) / risk.size_pivot_lines) ** risk.size_exponent
-        if factor > risk.size_factor_max:
-            factor = risk.size_factor_max
-        elif factor < risk.size_factor_min:
-            factor = risk.size_factor_min
-        value *= factor
-    if change.bot:
-        value *= risk.bot
-    if change.reviews and not change.approvals:
-        value *= risk.unreviewed
-    if failed_checks:
-        value *= risk.failed_check
-    if change.paths and only_documentation(change.paths):
-        value *= risk.documentation
-    return round(value, 6)
-
-
-def only_documentation(paths: list[str]) -> bool:
-    """Whether none of these paths can change what runs."""
-    for path in paths:
-        if not path.endswith(_DOCUMENTATION) and path.split("/", 1)[0] not in _DOCUMENTATION_ROOTS:
-            return False
-    return True

@@ -20,7 +20,7 @@ _SKIPPED = frozenset({"skipped", "cancelled", "neutral"})
 
 
 class CommitSummary(NamedTuple):
-    """How many checks ran on a commit, and how many failed in their last attempt."""
+    """How many checks ran on a commit, how many failed in their last attempt, and how sure that is."""
 
     repository: str
     sha: str
@@ -30,6 +30,10 @@ class CommitSummary(NamedTuple):
     governed: bool = False
     #: whether any attempt ever failed
     red: bool = False
+    #: when the first of them ended; ``None``: none ran
+    checked_at: int | None = None
+    #: whether a check that had failed succeeded later, and nothing had changed
+    flaky: bool = False
 
 
 class PolicyCheck(NamedTuple):
@@ -48,16 +52,25 @@ _POLICY = "policy"
 def summarise_commit(entity: Entity) -> CommitSummary:
     """The last attempt of each check counts."""
     repository, _, sha = entity.key.rpartition("@")
-    told = list(_last_attempts(entity))
-    last = {event.name: event for event in told}
+    last: dict[str, CheckFinished] = {}
+    checked_at: int | None = None
+    red = flaky = False
+    for event in _last_attempts(entity):
+        if checked_at is None or event.time < checked_at:
+            checked_at = event.time
+        held = last.get(event.name)
+        # a policy is met by what people do elsewhere: a label, an approval
+        if held is not None and held.outcome in _RED and event.kind != _POLICY:
+            flaky = flaky or event.outcome not in _RED
+        red = red or event.outcome in _RED
+        last[event.name] = event
     failed = sum(1 for event in last.values() if event.outcome in _RED)
     governed = any(
         isinstance(event, RuleBypassed) or (event.kind == _POLICY and event.outcome in _RED)
         for event in entity.events()
         if isinstance(event, RuleBypassed | CheckFinished)
     )
-    red = any(event.outcome in _RED for event in told)
-    return CommitSummary(repository, sha, len(last), failed, governed, red)
+    return CommitSummary(repository, sha, len(last), failed, governed, red, checked_at, flaky)
 
 
 def policy_checks(entity: Entity) -> list[PolicyCheck]:

@@ -211,6 +211,37 @@ class FlakyRunFact(Fact):
     events: list[str]
 
 
+class WeeklyCountFact(Fact):
+    """One closed week of one series in one place: how much was counted, what was expected, and the alarm.
+
+    ``k`` of ``n`` things; ``n`` of a series without a natural one is the number of days. What was expected
+    is null where too little history is known to say.
+    """
+
+    table = "weekly_counts"
+    keys = ("series", "dimension", "value", "week_at")
+
+    series: str
+    dimension: str
+    value: str
+    week_at: int
+    k: int
+    n: int
+    history_weeks: int
+    history_k: int
+    history_n: int
+    dispersion: float
+    expected: float | None
+    low: int | None
+    high: int | None
+    p: float | None
+    q: float | None
+    cusum: float
+    shift_q: float | None
+    smallest_multiple: float | None
+    alarm: str
+
+
 class DeploymentFact(Fact):
     """One deployment of one deploy tag to one service and environment, whoever reported it."""
 
@@ -494,6 +525,7 @@ TABLES: dict[str, type[Fact]] = {
         CheckFlakinessFact,
         FlakyRunFact,
         OutcomeFact,
+        WeeklyCountFact,
         ArtifactFact,
         DeploymentFact,
         DeploymentChangeFact,

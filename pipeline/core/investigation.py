@@ -51,6 +51,8 @@ class Investigation:
         self.agenda = Agenda(parameters, self.register, delivery.lanes)
         self.incidents = self.register.incidents
         self.learning = self.tally.learning
+        #: incidents that were taken out or put in since others last asked
+        self.corrected: dict[str, None] = {}
 
     # -- corrections ----------------------------------------------------------------------------
 
@@ -70,6 +72,7 @@ class Investigation:
     def update(self, touched: list[Touched]) -> None:
         """Regroup the incidents that were touched, and find those that have to be judged again."""
         taken_out, put_in = self.register.regroup(touched)
+        self.corrected.update(dict.fromkeys((*taken_out, *put_in)))
         for key in taken_out:
             self.agenda.drop(key)
             self.tally.drop(key)

@@ -11,13 +11,17 @@ from typing import Protocol
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
+from pipeline.core.delivery import Delivery
 from pipeline.core.entities import Entity
+from pipeline.core.investigation import Investigation
 from pipeline.core.measures.compliance import Compliance
 from pipeline.core.measures.findings import Findings
 from pipeline.core.measures.flaking import Flaking
 from pipeline.core.measures.outcomes import Outcomes
 from pipeline.core.measures.reviewing import Reviewing
+from pipeline.core.measures.series import Series
 from pipeline.core.parameters import Parameters
+from pipeline.core.periods import Period
 from pipeline.core.policies import Policies
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
@@ -57,14 +61,22 @@ class Measured:
         teams: Teams,
         policies: Policies,
         building: Building,
+        delivery: Delivery,
+        investigation: Investigation,
     ) -> None:
         self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, building)
         self.compliance = Compliance(families, catalogue, teams, policies, building)
         self.findings = Findings(families, catalogue, building)
         self.flaking = Flaking(parameters.flakes, families, building)
-        #: counts of weeks that outlive what was counted, and have to be saved
-        self.counts: tuple[Kept, ...] = (self.flaking.weeks,)
         self.outcomes = Outcomes(parameters, families, catalogue, building)
+        self.series = Series(
+            parameters, families, catalogue, self.reviewing, self.compliance, delivery, investigation.register
+        )
+        #: counts of weeks that outlive what was counted, and have to be saved
+        self.counts: tuple[Kept, ...] = (self.flaking.weeks, self.series.weekly)
+        self._incidents = investigation.corrected
+
+    # -- what was corrected ---------------------------------------------------------------------
 
     def declarations_corrected(self) -> None:
         """Teams or services were declared anew: any row may name another one, or count other hours."""
@@ -72,6 +84,7 @@ class Measured:
         self.compliance.everything_corrected()
         self.findings.everything_corrected()
         self.outcomes.everything_corrected()
+        self.series.declarations_corrected()
 
     def policies_corrected(self) -> None:
         """Classes of changes, or the review that they need, were declared anew."""
@@ -83,6 +96,7 @@ class Measured:
         self.compliance.commit_corrected(key)
         self.flaking.commit_corrected(key)
         self.outcomes.commit_corrected(key)
+        self.series.commit_corrected(key)
 
     def change_corrected(self, key: str, old: object, new: object) -> None:
         """A change's summary became another one."""
@@ -96,25 +110,54 @@ class Measured:
         """A scanner told of a finding, or took it back."""
         self.findings.finding_corrected(key, entity)
 
+    def periods_corrected(
+        self, family: str, gone: Iterable[tuple[Period, str]], fresh: Iterable[tuple[Period, str]]
+    ) -> None:
+        """Periods of one objective or resource, with their services, are no more, or are others."""
+        if family == "drift":
+            self.series.drifts_corrected(gone, fresh)
+
+    def gather(self) -> None:
+        """Everything is corrected, and no row is written yet."""
+        self.series.gather(self._incidents)
+        self._incidents.clear()
+
+    # -- rows -----------------------------------------------------------------------------------
+
     def write(self, rows: Rows, now: int) -> None:
         """The rows that are not as they were written, and those that are due by now."""
+        self.series.write(now, rows)
         self.reviewing.write(rows)
         self.compliance.write(rows)
         self.findings.write(rows)
         self.flaking.write(rows, now)
         self.outcomes.write(rows)
 
-    def settle(self, now: int) -> None:
-        """All rows that were marked, or are due by now, are written already."""
+    def settle(self, now: int, *, counted: bool) -> None:
+        """All rows that were marked, or are due by now, are written already.
+
+        ``counted``: all weeks are counted, too.
+        """
+        if counted:
+            self.series.rest(now)
+        else:
+            self.series.write(now, Rows())
         self.reviewing.settle()
         self.compliance.settle()
         self.findings.settle()
         self.flaking.settle(now)
         self.outcomes.settle()
 
+    # -- forgetting -----------------------------------------------------------------------------
+
     def begin_after(self, before: int) -> None:
         """A restored workspace knows nothing from before a time: what was counted of it stands."""
         self.flaking.forget((), before)
+        self.stand_before(before)
+
+    def stand_before(self, before: int) -> None:
+        """Things from before a time are about to be forgotten: what was counted of them stands."""
+        self.series.forget_before(before)
 
     def rest_before(self, before: int) -> None:
         """All rows of a restored workspace are as they were written; those from before a time stay so."""

@@ -181,6 +181,35 @@ class FlakeLimits:
 
 
 @dataclass(frozen=True)
+class SpikeRules:
+    """When a week's count is an alarm. The thresholds were set by simulation (``docs/measures.md``)."""
+
+    #: weeks before a week that its prediction rests on, without those that alarmed
+    history_weeks: int = 26
+    #: a series is judged from so many weeks of history on
+    history_weeks_min: int = 4
+    #: what is usual elsewhere counts as much as so many things of a series' own history
+    prior_things: float = 50.0
+    #: of a series without a natural n: that many hits in so many weeks are assumed before any are known
+    prior_hits: float = 0.5
+    prior_weeks: float = 1.0
+    #: weeks that differ more than this are taken to differ as much (correlation of two things of a week)
+    correlation_max: float = 0.5
+    #: that weeks differ is taken to be this many weeks more than is seen, in proportion to those that are
+    unseen_weeks: float = 4.0
+    hits_min: int = 2
+    #: a spike is less likely than this, and of all spikes of a week at most ``false_discoveries`` are false
+    alpha: float = 0.01
+    false_discoveries: float = 0.05
+    #: a shift is a rate this many times as high, and alarms when its cumulative sum reaches the threshold
+    shift_multiple: float = 3.0
+    shift_threshold: float = 4.2
+    outside_interval: float = 0.05
+    #: chance with which the smallest multiple that is told would have alarmed
+    power: float = 0.8
+
+
+@dataclass(frozen=True)
 class Parameters:
     """Everything that a workspace is folded with."""
 
@@ -223,6 +252,7 @@ class Parameters:
     reviewing: ReviewLimits = field(default_factory=ReviewLimits)
     flakes: FlakeLimits = field(default_factory=FlakeLimits)
     outcomes: OutcomeLimits = field(default_factory=OutcomeLimits)
+    spikes: SpikeRules = field(default_factory=SpikeRules)
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

@@ -55,8 +55,9 @@ class Workspace:
             parameters, self.entities, self.catalogue, self.building, self.delivery
         )
         self.measured = Measured(
-            parameters, self.entities, self.catalogue, self.teams, self.policies, self.building
-        )
+            parameters, self.entities, self.catalogue, self.teams, self.policies, self.building,
+            self.delivery, self.investigation,
+        )  # fmt: skip
         self._changelog = Changelog(self.entities, self.investigation.tally, self.measured.counts)
         self._dirty: Families = {family: {} for family in FAMILIES}
 
@@ -120,15 +121,15 @@ class Workspace:
         self._evict_when_due()
         return rows
 
-    def _derive_unread(self) -> None:
-        """Derive what was written already."""
+    def _derive_unread(self, *, counted: bool) -> None:
+        """Derive what was written already; ``counted``: and saved, with the counts of all weeks."""
         unread = Rows()
         self._correct(unread)
         # deployments and incidents remember their rows, to tell later what is to be deleted; others don't
         write_delivery(self.delivery, unread)
         self._write_incidents(unread)
         self.building.clear_stale()
-        self.measured.settle(self.clock.now)
+        self.measured.settle(self.clock.now, counted=counted)
         self._settle()
 
     def _correct(self, rows: Rows) -> None:
@@ -174,6 +175,7 @@ class Workspace:
         for key, entity in dirty["incident"].items():
             investigation.register.correct_incident(key, entity)
         investigation.update(self.references.touched)
+        self.measured.gather()
 
     def _settle(self) -> None:
         """What was dirty is derived, and has to be saved."""
@@ -206,6 +208,7 @@ class Workspace:
             gone = [pair for pair in old if pair not in told]
             fresh = [pair for pair in new if pair not in held]
             self.investigation.around.correct_periods(gone, fresh, family, touched)
+            self.measured.periods_corrected(family, gone, fresh)
             table = f"{family}s"
             for period, _ in gone:
                 rows.delete(table, (period.key, period.start))
@@ -241,7 +244,7 @@ class Workspace:
         forgotten_before = workspace.clock.evicted_at - parameters.retention
         workspace.investigation.tally.complete_from = forgotten_before
         workspace.measured.begin_after(forgotten_before)
-        workspace._derive_unread()
+        workspace._derive_unread(counted=True)
         workspace.delivery.freeze(forgotten_before)
         workspace.measured.rest_before(forgotten_before)
         workspace._changelog.rest()
@@ -255,7 +258,7 @@ class Workspace:
         """
         told = self._changelog.take_over(snapshot, self._dirty)
         self.clock.now, self.clock.behind_horizon = told.now, told.behind_horizon
-        self._derive_unread()
+        self._derive_unread(counted=False)
         self._evict_when_due()
         return self._changelog.agrees(snapshot, self.clock)
 
@@ -268,6 +271,7 @@ class Workspace:
         self.clock.evicted_at = self.clock.now
         before = self.clock.now - self.parameters.retention
         self.investigation.tally.complete_from = before
+        self.measured.stand_before(before)
         for report in self.delivery.evict(before):
             self._changelog.forget("deployment", report)
         for report in self.investigation.evict(before):

@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from pipeline.core.changes import only_documentation, risk_of, summarise
+from pipeline.core.changes import summarise
 from pipeline.core.entities import Entity
 from pipeline.core.events import ChangeMerged
 from pipeline.core.parameters import Risk
+from pipeline.core.risk import only_documentation, risk_of
 from tests.strategies import wild_events
 from tests.worlds import (
     Told,

@@ -116,6 +116,8 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{rep
 ALTER TABLE events_change_merged ON CLUSTER `replicas`
 ALTER TABLE changes ON CLUSTER `replicas`
 ALTER TABLE reviews ON CLUSTER `replicas`
+CREATE TABLE IF NOT EXISTS weekly_counts ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW bypasses ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
@@ -148,6 +150,7 @@ CREATE OR REPLACE VIEW services_overview ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW signals ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW software_delivery ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW spikes ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW time_to_merge ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW unlinked ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW which_change_broke_it ON CLUSTER `replicas` AS

@@ -23,6 +23,7 @@ from pipeline.core.facts import (
     OutcomeFact,
     ReviewFact,
     ServiceFact,
+    WeeklyCountFact,
 )
 from pipeline.store import Store
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
@@ -31,6 +32,7 @@ from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 def facts() -> list[Fact]:
     return [
         *changes(), *deployments(), *incidents(), *others(), *reviews(), *checks(), *outcomes(),
+        *weekly_counts(),
     ]  # fmt: skip
 
 
@@ -190,6 +192,29 @@ def drifts() -> list[Fact]:
         ),
         row(DriftFact, resource="bucket", detected_at=MONDAY + 10 * DAY, environment="production"),
     ]  # fmt: skip
+
+
+def weekly_counts() -> list[Fact]:
+    """Drift of a service that alarms in the second, third and fifth week, in the fifth for everybody."""
+
+    def counted(week: int, k: int, alarm: str = "", dimension: str = "service", **told: object) -> Fact:
+        known = {
+            "value": "api" if dimension == "service" else "", "n": 7, "history_weeks": 10, "history_k": 3,
+            "history_n": 70, "expected": 0.318182, "low": 0, "high": 2, "p": 0.004, "q": 0.008,
+        }  # fmt: skip
+        return row(
+            WeeklyCountFact, series="drift", week_at=MONDAY + week * 7 * DAY, k=k, alarm=alarm,
+            dimension=dimension, **known | told,
+        )  # fmt: skip
+
+    return [
+        counted(0, 1, expected=None, low=None, high=None, p=None, q=None),
+        counted(1, 3, "spike"),
+        counted(2, 4, "spike and shift", cusum=4.6, smallest_multiple=9.0),
+        counted(3, 0, p=1.0),
+        counted(4, 2, "shift"),
+        counted(4, 5, "spike", dimension="all", p=0.001),
+    ]
 
 
 def ask(store: Store, columns: str, view: str, where: str = "") -> list[tuple[object, ...]]:

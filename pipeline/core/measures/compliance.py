@@ -53,6 +53,8 @@ class Compliance:
         self._building = building
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
+        #: rows of stale changes that somebody asked for already
+        self._asked: dict[str, ComplianceFact] = {}
 
     # -- what has to be looked at again ---------------------------------------------------------
 
@@ -81,6 +83,15 @@ class Compliance:
         """All rows that were marked are written."""
         self._stale.clear()
         self._gone.clear()
+        self._asked.clear()
+
+    def stale(self) -> Iterable[str]:
+        """The changes that are to be looked at again."""
+        return self._stale
+
+    def gone(self) -> Iterable[str]:
+        """What is governed no more."""
+        return self._gone
 
     # -- rows -----------------------------------------------------------------------------------
 
@@ -89,11 +100,33 @@ class Compliance:
         for key in self._gone:
             rows.delete(ComplianceFact.table, (key,))
         for key in self._stale:
-            entity = self._changes[key]
-            summary: ChangeSummary = entity.summary  # type: ignore[assignment]
-            rows.write(self._fact(key, summary, entity))
-            entity.pack()
+            fact = self.fact_of(key)
+            if fact is not None:
+                rows.write(fact)
         self.settle()
+
+    def merged_at(self, key: str) -> int | None:
+        """When a change was merged whose review is known; ``None`` for another one."""
+        summary = self._summary_of(key)
+        return None if summary is None else summary.merged_at
+
+    def fact_of(self, key: str) -> ComplianceFact | None:
+        """The row of a change as it is now; ``None`` for one of whose review nothing is known."""
+        known = self._asked.get(key)
+        summary = self._summary_of(key)
+        if known is not None or summary is None:
+            return known
+        entity = self._changes[key]
+        fact = self._fact(key, summary, entity)
+        entity.pack()
+        if key in self._stale:
+            self._asked[key] = fact
+        return fact
+
+    def _summary_of(self, key: str) -> ChangeSummary | None:
+        entity = self._changes.get(key)
+        summary = entity.summary if entity is not None else None
+        return summary if isinstance(summary, ChangeSummary) and _is_governed(summary) else None
 
     def _fact(self, key: str, summary: ChangeSummary, entity: Entity) -> ComplianceFact:
         service = self._catalogue.service_of("", summary.repository)

@@ -6,7 +6,7 @@ it tells the beginning, when a response falls due, and the next working windows 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from pipeline.core.building import Building
@@ -46,6 +46,8 @@ class Reviewing:
         self._building = building
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
+        #: rows of stale requests that somebody asked for already
+        self._asked: dict[str, ReviewFact] = {}
 
     # -- what has to be looked at again ---------------------------------------------------------
 
@@ -74,6 +76,15 @@ class Reviewing:
         """All rows that were marked are written."""
         self._stale.clear()
         self._gone.clear()
+        self._asked.clear()
+
+    def stale(self) -> Iterable[str]:
+        """The requests that are to be looked at again."""
+        return self._stale
+
+    def gone(self) -> Iterable[str]:
+        """What is a request no more."""
+        return self._gone
 
     # -- rows -----------------------------------------------------------------------------------
 
@@ -82,11 +93,29 @@ class Reviewing:
         for key in self._gone:
             rows.delete(ReviewFact.table, (key,))
         for key in self._stale:
-            entity = self._changes[key]
-            summary: ChangeSummary = entity.summary  # type: ignore[assignment]
-            rows.write(self._fact(key, summary, entity))
-            entity.pack()
+            fact = self.fact_of(key)
+            if fact is not None:
+                rows.write(fact)
         self.settle()
+
+    def summary_of(self, key: str) -> ChangeSummary | None:
+        """What is known of a request; ``None`` for what is none."""
+        entity = self._changes.get(key)
+        summary = entity.summary if entity is not None else None
+        return summary if isinstance(summary, ChangeSummary) and _is_request(summary) else None
+
+    def fact_of(self, key: str) -> ReviewFact | None:
+        """The row of a request as it is now; ``None`` for what is none."""
+        known = self._asked.get(key)
+        summary = self.summary_of(key)
+        if known is not None or summary is None:
+            return known
+        entity = self._changes[key]
+        fact = self._fact(key, summary, entity)
+        entity.pack()
+        if key in self._stale:
+            self._asked[key] = fact
+        return fact
 
     def _fact(self, key: str, summary: ChangeSummary, entity: Entity) -> ReviewFact:
         assert summary.opened_at is not None
