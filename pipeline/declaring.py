@@ -28,7 +28,7 @@ from pipeline.sources.catalogue_file import KINDS, SOURCE, Declared, Entry, decl
 from pipeline.sources.person_fields import PersonToken
 from pipeline.sources.times import TIME_MIN, instant
 
-#: kind (team or service) and name
+#: kind (team, service or objective) and name
 Key: TypeAlias = tuple[str, str]
 
 _RECORDS = {record: KINDS[struct] for record, struct in RECORDS.items() if struct in KINDS}

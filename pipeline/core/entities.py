@@ -105,7 +105,7 @@ class Entity:
 
 
 #: families of what is declared: a first version holds for what was before it, too
-DECLARED = frozenset({"service", "team"})
+DECLARED = frozenset({"service", "team", "objective"})
 
 
 def position(event: Event) -> int:
@@ -117,6 +117,8 @@ def position(event: Event) -> int:
 _LIFECYCLE = {
     "ServiceDeclared": 0,
     "TeamDeclared": 0,
+    "ObjectiveDeclared": 0,
+    "ObjectiveCounted": 1,
     "ChangeOpened": 1,
     "ChangeUpdated": 2,
     "ReviewRequested": 3,

@@ -297,6 +297,79 @@ class ServiceFact(Fact):
     events: list[str]
 
 
+class BudgetFact(Fact):
+    """How much of its error budget one objective has left, as of the newest bucket that was counted.
+
+    Shares are of the budget of the period: what the objective allows to be bad of the period's events.
+    """
+
+    table = "budgets"
+    keys = ("slo", "service", "environment")
+
+    slo: str
+    service: str
+    environment: str
+    target_ppm: int | None
+    period_seconds: int
+    counted_from_at: int | None
+    counted_until_at: int | None
+    good: int
+    total: int
+    consumed: float | None
+    remaining: float | None
+    burn_rates: dict[str, float]
+    burning: list[str]
+    state: str
+    half_spent_at: int | None
+    spent_at: int | None
+    events: list[str]
+
+
+class BudgetBurnFact(Fact):
+    """A time during which a rule on the speed of spending an error budget fired."""
+
+    table = "budget_burns"
+    keys = ("slo", "service", "environment", "rule", "began_at")
+
+    slo: str
+    service: str
+    environment: str
+    rule: str
+    began_at: int
+    ended_at: int | None
+    severity: str
+    continues: bool
+    onset_at: int
+    onset_earliest_at: int
+    window_seconds: int
+    target_ppm: int
+    bad: int
+    total: int
+    burn_rate: float
+    consumed: float
+    events: list[str]
+
+
+class BudgetSpendingFact(Fact):
+    """What one deployment's time in production took of the error budget of one objective."""
+
+    table = "budget_spending"
+    keys = ("slo", "service", "environment", "deployment")
+
+    slo: str
+    service: str
+    environment: str
+    deployment: str
+    live_at: int
+    until_at: int | None
+    counted_until_at: int
+    good: int
+    total: int
+    spent: float
+    consumed: float
+    events: list[str]
+
+
 #: table -> row struct, in the order in which the tables are written
 TABLES: dict[str, type[Fact]] = {
     fact.table: fact
@@ -312,5 +385,8 @@ TABLES: dict[str, type[Fact]] = {
         IncidentFact,
         AttributionFact,
         ChangeAttributionFact,
+        BudgetFact,
+        BudgetBurnFact,
+        BudgetSpendingFact,
     )
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pipeline.core.events import MICROSECONDS
 
-MODEL_VERSION = 3
+MODEL_VERSION = 4
 
 MINUTE = 60 * MICROSECONDS
 HOUR = 60 * MINUTE
@@ -135,6 +135,63 @@ class ReviewLimits:
 
 
 @dataclass(frozen=True)
+class BurnRule:
+    """When an error budget is spent too fast: in a long and in a short window at once.
+
+    Too fast is what would spend ``share_ppm`` of the period's budget (parts per million) in the long window.
+    """
+
+    name: str
+    severity: str
+    long: int
+    short: int
+    share_ppm: int
+
+
+@dataclass(frozen=True)
+class BudgetRule:
+    """What has to happen once more than ``share_ppm`` of the period's budget went in a short window."""
+
+    name: str
+    severity: str
+    share_ppm: int
+
+
+@dataclass(frozen=True)
+class BudgetLimits:
+    """What is measured of error budgets. The windows are those of the SRE Workbook, chapter 5."""
+
+    burn_rules: tuple[BurnRule, ...] = (
+        BurnRule("fast burn", "page", HOUR, 5 * MINUTE, 20_000),
+        BurnRule("slow burn", "page", 6 * HOUR, 30 * MINUTE, 50_000),
+        BurnRule("steady burn", "ticket", 3 * DAY, 6 * HOUR, 100_000),
+    )
+    #: for periods of fewer days than that; the table for seven days
+    short_period_days: int = 14
+    short_period_rules: tuple[BurnRule, ...] = (
+        BurnRule("fast burn", "page", HOUR, 5 * MINUTE, 100_000),
+        BurnRule("slow burn", "page", 6 * HOUR, 30 * MINUTE, 200_000),
+        BurnRule("steady burn", "ticket", DAY, 2 * HOUR, 400_000),
+    )
+    #: the short window of the rules on the budget itself
+    budget_window: int = 6 * HOUR
+    budget_rules: tuple[BudgetRule, ...] = (
+        BudgetRule("half of the budget", "review", 500_000),
+        BudgetRule("all of the budget", "page", 1_000_000),
+    )
+    #: what burns goes on burning until it is so much below its threshold
+    hysteresis_ppm: int = 50_000
+    #: so many bad events always say something; fewer do when chance makes as many more rarely than that
+    bad_events_min: int = 10
+    chance_max: float = 0.01
+    #: counts of one bucket, and its length; what is beyond makes no sense and counts nothing
+    bucket_events_max: int = 10**12
+    bucket_seconds_max: int = 86_400
+    #: days of an objective's period where nobody declared any
+    period_days: int = 30
+
+
+@dataclass(frozen=True)
 class Parameters:
     """Everything that a workspace is folded with."""
 
@@ -175,6 +232,7 @@ class Parameters:
     weights: EvidenceWeights = field(default_factory=EvidenceWeights)
     risk: Risk = field(default_factory=Risk)
     reviewing: ReviewLimits = field(default_factory=ReviewLimits)
+    budgets: BudgetLimits = field(default_factory=BudgetLimits)
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

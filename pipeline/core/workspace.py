@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
-from pipeline.core.changelog import Changelog, Clock, Families, Record
+from pipeline.core.changelog import FAMILIES, Changelog, Clock, Families, Record
 from pipeline.core.delivery import Delivery
 from pipeline.core.delivery_rows import write_building, write_delivery
 from pipeline.core.entities import Entity, position
@@ -33,22 +33,10 @@ from pipeline.core.references import References, Touched
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
 
-FAMILIES = (
-    "service",
-    "team",
-    "change",
-    "commit",
-    "artifact",
-    "verdict",
-    "deployment",
-    "burn",
-    "drift",
-    "incident",
-)
 #: one record type of a batch: the positions of its events in the batch, and the events
 Column = tuple[Sequence[int], Sequence[Event]]
 
-_key_of = {struct: attrgetter(struct.key_field) for struct in RECORDS.values()}
+_key_of = {struct: attrgetter(struct.entity_key or struct.key_field) for struct in RECORDS.values()}
 _receipt_of = attrgetter("received_at")
 _time_of = attrgetter("time")
 
@@ -68,7 +56,9 @@ class Workspace:
         self.investigation = Investigation(
             parameters, self.entities, self.catalogue, self.building, self.delivery
         )
-        self.measured = Measured(parameters, self.entities, self.catalogue, self.teams, self.building)
+        self.measured = Measured(
+            parameters, self.entities, self.catalogue, self.teams, self.building, self.delivery
+        )
         self._changelog = Changelog(self.entities, self.investigation.tally)
         self._dirty: Families = {family: {} for family in FAMILIES}
 
@@ -170,6 +160,8 @@ class Workspace:
             self._derive_services(rows)
         if moved or dirty["service"]:
             self.measured.declarations_corrected()
+        if dirty["objective"]:
+            self.measured.objectives_corrected()
         # commits come first: the risk of a change is then worked out once
         for key, entity in dirty["commit"].items():
             building.correct_commit(key, entity)
@@ -188,7 +180,12 @@ class Workspace:
         for key, entity in dirty["deployment"].items():
             delivery.correct_report(key, entity)
             entity.pack()
+        for key, entity in dirty["counter"].items():
+            self.measured.counter_corrected(key, entity)
+            entity.pack()
+        self.measured.lanes_touched(self.references.touched_lanes)
         delivery.update_lanes()
+        self.measured.correct_burns(investigation.around, self.references.touched)
         self._derive_periods("burn", rows)
         self._derive_periods("drift", rows)
         for key, entity in dirty["incident"].items():
@@ -260,6 +257,7 @@ class Workspace:
             workspace._dirty[family].update(entities)
         forgotten_before = workspace.clock.evicted_at - parameters.retention
         workspace.investigation.tally.complete_from = forgotten_before
+        workspace.measured.complete_from(forgotten_before)
         workspace._derive_unread()
         workspace.delivery.freeze(forgotten_before)
         workspace._changelog.rest()
@@ -290,7 +288,8 @@ class Workspace:
             self._changelog.forget("deployment", report)
         for report in self.investigation.evict(before):
             self._changelog.forget("incident", report)
-        for family, keys in self.building.forget_before(before).items():
+        gone = (self.building.forget_before(before), self.measured.evict(before, self.investigation.around))
+        for family, keys in chain.from_iterable(found.items() for found in gone):
             for key in keys:
                 self._changelog.forget(family, key)
         self._changelog.settle()

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.codec import Codec
-from pipeline.core.events import ClockTicked, Event, ServiceDeclared, TeamDeclared, VerdictGiven
+from pipeline.core.events import (
+    ClockTicked,
+    Event,
+    ObjectiveDeclared,
+    ServiceDeclared,
+    TeamDeclared,
+    VerdictGiven,
+)
 from pipeline.core.facts import (
     ChangeFact,
     DeploymentFact,
@@ -40,6 +47,8 @@ from pipeline.rebuild import columns_of, events_of
 from pipeline.sorting import by_own_time
 
 FOLD_EVENTS = 20_000
+#: what holds for what was before it, too
+_LASTING = (ServiceDeclared, TeamDeclared, ObjectiveDeclared, VerdictGiven)
 F = TypeVar("F", bound=Fact)
 
 
@@ -48,7 +57,9 @@ def received_by(events: Iterable[Event], moment: int, since: int) -> Iterator[Ev
     for event in events:
         if event.received_at > moment or isinstance(event, ClockTicked):
             continue
-        if event.time >= since or isinstance(event, ServiceDeclared | TeamDeclared | VerdictGiven):
+        if event.time >= since or isinstance(
+            event, ServiceDeclared | TeamDeclared | ObjectiveDeclared | VerdictGiven
+        ):
             yield event
 
 

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from pydantic import ValidationError
 
-from pipeline.core.events import InvalidEvent, ServiceDeclared, TeamDeclared
+from pipeline.core.events import InvalidEvent, ObjectiveDeclared, ServiceDeclared, TeamDeclared
+from pipeline.core.grouping import PRODUCTION
 from pipeline.sources.catalogue_models import (
     Written,
     WrittenCatalogue,
     WrittenHolidays,
     WrittenHours,
+    WrittenObjective,
     WrittenService,
     WrittenTeam,
     in_order,
@@ -37,9 +39,13 @@ MISTAKES_TOLD_MAX = 10
 
 #: source of the events, and first word of their ids
 SOURCE = "catalogue"
-Declared: TypeAlias = TeamDeclared | ServiceDeclared
+Declared: TypeAlias = TeamDeclared | ServiceDeclared | ObjectiveDeclared
 #: how the records are called in ids and messages
-KINDS: dict[type[Declared], str] = {TeamDeclared: "team", ServiceDeclared: "service"}
+KINDS: dict[type[Declared], str] = {
+    TeamDeclared: "team",
+    ServiceDeclared: "service",
+    ObjectiveDeclared: "objective",
+}
 
 
 class CatalogueRefused(ValueError):
@@ -63,12 +69,12 @@ class Entry(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """team or service."""
+        """team, service or objective."""
         return KINDS[type(self.event)]
 
     @property
     def name(self) -> str:
-        """Name of the team or service."""
+        """Name of the team or service, key of the objective."""
         return name_of(self.event)
 
 
@@ -80,7 +86,9 @@ class Catalogue(NamedTuple):
 
 
 def name_of(event: Declared) -> str:
-    """Name of the team or service that is declared."""
+    """Name of the team or service that is declared, key of the objective."""
+    if isinstance(event, ObjectiveDeclared):
+        return event.objective
     return event.team if isinstance(event, TeamDeclared) else event.service
 
 
@@ -157,7 +165,7 @@ def refuse_contradictions(entries: Iterable[Entry]) -> None:
             )
     claimed: dict[tuple[str, str, int | None], Entry] = {}
     for entry in entries:
-        for alias in entry.event.aliases:
+        for alias in getattr(entry.event, "aliases", ()):
             key = (entry.kind, alias, entry.valid_from)
             named = seen.get(key)
             # what is taken back claims no name
@@ -185,6 +193,9 @@ def _entries(
     for key, service in written.services.items():
         place = f"{name}:{document.line(('services', key))}"
         yield Entry(place, _service(key, service), written.valid_from, service.removed)
+        for slo, promised in service.slos.items():
+            place = f"{name}:{document.line(('services', key, 'slos', slo))}"
+            yield Entry(place, _objective(key, slo, promised), written.valid_from, promised.removed)
 
 
 #: the envelope of an event whose id and time are not known yet
@@ -219,6 +230,19 @@ def _service(name: str, written: WrittenService) -> ServiceDeclared:
     )
 
 
+def _objective(service: str, slo: str, written: WrittenObjective) -> ObjectiveDeclared:
+    environment = written.environment or PRODUCTION
+    return ObjectiveDeclared(
+        *_HEAD,
+        objective=f"{service} {environment} {slo}",
+        slo=slo,
+        service=service,
+        environment=environment,
+        target_ppm=written.target,
+        period_days=written.period,
+    )
+
+
 def _notes(written: WrittenCatalogue, name: str) -> Iterator[str]:
     for team, entry in written.teams.items():
         free = entry.holidays
@@ -239,6 +263,7 @@ _MODELS: dict[tuple[str, ...], type[Written]] = {
     ("teams", "*", "hours"): WrittenHours,
     ("teams", "*", "holidays"): WrittenHolidays,
     ("services", "*"): WrittenService,
+    ("services", "*", "slos", "*"): WrittenObjective,
 }
 #: kind of a mistake in pydantic's words -> ours; what is missing here speaks for itself
 _WORDS = {
@@ -265,7 +290,7 @@ def _mistakes(error: ValidationError, document: Document, name: str) -> Iterator
 def _reason(found: Any, place: Place) -> str:
     if found["type"] == "extra_forbidden":
         above = place[:-1]
-        shape = tuple("*" if depth == 1 else str(part) for depth, part in enumerate(above))
+        shape = tuple("*" if depth % 2 else str(part) for depth, part in enumerate(above))
         return f"unknown: {near(str(place[-1]), _MODELS[shape].known_keys())}"
     if found["type"] == "value_error":
         return str(found["ctx"]["error"])

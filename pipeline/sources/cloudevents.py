@@ -23,6 +23,7 @@ from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
 from pipeline.core.vocabulary import CDEVENTS_VERSION, type_of, word_of
 from pipeline.sources.cdevents import FOREIGN, Heard, Subject, UnusedEvent, content_of, unused_word
 from pipeline.sources.lines import LINE_BYTES_MAX
+from pipeline.sources.objectives import InvalidObjective, sensible
 from pipeline.sources.person_fields import PERSON_FIELDS, PERSON_LISTS, PersonToken, owner_of, token_of
 from pipeline.sources.teams import InvalidTeam, completed
 from pipeline.sources.times import AwareTime, micros, rfc3339
@@ -142,8 +143,9 @@ def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
     if form.owners is not None and values[form.owners]:
         values[form.owners] = [owner_of(owner, person_token) for owner in values[form.owners]]
     try:
-        return envelope.workspace, completed(form.struct(*_head(envelope), envelope.subject, *values))
-    except InvalidTeam as error:
+        told = completed(form.struct(*_head(envelope), envelope.subject, *values))
+        return envelope.workspace, sensible(told)
+    except (InvalidTeam, InvalidObjective) as error:
         raise InvalidEvent(f"data.customData.aftermerge.{error}") from None
 
 

@@ -91,7 +91,19 @@ CREATE TABLE IF NOT EXISTS reviews ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 ALTER TABLE events_comment_posted ON CLUSTER `replicas`
 ALTER TABLE events_review_submitted ON CLUSTER `replicas`
+CREATE TABLE IF NOT EXISTS events_objective_declared ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_objective_counted ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS budgets ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS budget_burns ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS budget_spending ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW budget_alarms ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW budget_by_deployment ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
@@ -109,6 +121,7 @@ CREATE OR REPLACE VIEW review_response ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW rollbacks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW services_overview ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW slo_budgets ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW time_to_merge ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW unlinked ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW which_change_broke_it ON CLUSTER `replicas` AS

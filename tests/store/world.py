@@ -12,6 +12,9 @@ from pipeline.codec.blocks import is_time
 from pipeline.core.facts import (
     ArtifactFact,
     AttributionFact,
+    BudgetBurnFact,
+    BudgetFact,
+    BudgetSpendingFact,
     ChangeAttributionFact,
     ChangeFact,
     DeploymentFact,
@@ -26,7 +29,7 @@ from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 
 
 def facts() -> list[Fact]:
-    return [*changes(), *deployments(), *incidents(), *others(), *reviews()]
+    return [*changes(), *deployments(), *incidents(), *others(), *reviews(), *budgets()]
 
 
 def fill(store: Store) -> None:
@@ -236,6 +239,39 @@ def reviews() -> list[Fact]:
         reviewed(
             "acme/api#6", MONDAY + 9 * DAY, turn="author", turn_since_at=MONDAY + 9 * DAY + HOUR,
             first_response_at=MONDAY + 9 * DAY + HOUR, response_seconds=3600, response_working_seconds=20_000,
+        ),
+    ]  # fmt: skip
+
+
+def budgets() -> list[Fact]:
+    """One that d2 spent, one that nothing was counted of; its page went on in the next stretch of time."""
+    api = {"slo": "availability", "service": "api", "environment": "production"}
+    burn = {"rule": "fast burn", "severity": "page", "target_ppm": 999_000, **api}
+    return [
+        row(
+            BudgetFact, target_ppm=999_000, period_seconds=28 * 86_400, good=998_500, total=1_000_000,
+            counted_until_at=MONDAY + 2 * DAY, consumed=1.5, remaining=-0.5, state="spent",
+            burn_rates={"5m": 0.5, "1h": 2.0}, burning=["slow burn"], half_spent_at=MONDAY + DAY,
+            spent_at=MONDAY + DAY + HOUR, **api,
+        ),
+        row(BudgetFact, slo="latency", service="web", environment="production", state="uncounted"),
+        row(
+            BudgetBurnFact, began_at=MONDAY + DAY + HOUR, onset_at=MONDAY + DAY, ended_at=MONDAY + 2 * DAY,
+            **burn,
+        ),
+        row(BudgetBurnFact, began_at=MONDAY + 2 * DAY, onset_at=MONDAY + 2 * DAY, continues=True, **burn),
+        row(
+            BudgetBurnFact, began_at=MONDAY + DAY + 2 * HOUR, onset_at=MONDAY + DAY,
+            **burn | {"rule": "half of the budget", "severity": "review"},
+        ),
+        row(
+            BudgetSpendingFact, deployment="d1", live_at=MONDAY + 2 * HOUR, until_at=MONDAY + DAY,
+            counted_until_at=MONDAY + DAY, good=399_900, total=400_000, spent=0.1, consumed=0.1, **api,
+        ),
+        row(
+            BudgetSpendingFact, deployment="d2", live_at=MONDAY + DAY, until_at=MONDAY + DAY + 6 * HOUR,
+            counted_until_at=MONDAY + DAY + 6 * HOUR, good=598_600, total=600_000, spent=1.4, consumed=1.5,
+            **api,
         ),
     ]  # fmt: skip
 

@@ -37,6 +37,7 @@ from pipeline.core.events.declared import (
     VerdictGiven,
 )
 from pipeline.core.events.envelope import MICROSECONDS, Event, InvalidEvent
+from pipeline.core.events.objectives import ObjectiveCounted, ObjectiveDeclared
 from pipeline.core.events.production import (
     BurnEnded,
     BurnStarted,
@@ -74,6 +75,8 @@ __all__ = [
     "InvalidEvent",
     "MICROSECONDS",
     "MeasurementReported",
+    "ObjectiveCounted",
+    "ObjectiveDeclared",
     "PolicyEdited",
     "QueueChanged",
     "RECORDS",
@@ -116,6 +119,8 @@ RECORDS: dict[str, type[Event]] = {
     "policy_edited": PolicyEdited,
     "measurement_reported": MeasurementReported,
     "team_declared": TeamDeclared,
+    "objective_declared": ObjectiveDeclared,
+    "objective_counted": ObjectiveCounted,
 }
 
 RECORD_OF: dict[type[Event], str] = {struct: record for record, struct in RECORDS.items()}
