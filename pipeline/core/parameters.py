@@ -184,6 +184,8 @@ class BudgetLimits:
     #: so many bad events always say something; fewer do when chance makes as many more rarely than that
     bad_events_min: int = 10
     chance_max: float = 0.01
+    #: the longest bucket that tells when the trouble began well enough to date an incident by it
+    onset_bucket_max: int = 10 * MINUTE
     #: counts of one bucket, and its length; what is beyond makes no sense and counts nothing
     bucket_events_max: int = 10**12
     bucket_seconds_max: int = 86_400

@@ -10,7 +10,7 @@
 --   hours_median, _p90
 --                     how long those that ended fired, in hours
 --   detection_minutes_median
---                     from the first bucket that spent too fast to the rule's firing, in minutes
+--                     from the end of the first bucket that spent too fast to the rule's firing, in minutes
 -- Left out: burns that alerts reported (`burns`). What goes on from one stretch of time to the next counts once, where it
 -- began, and its length up to the end of that stretch.
 SELECT

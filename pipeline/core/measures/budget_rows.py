@@ -98,9 +98,10 @@ def budget_fact(
     fact.state = WITHIN
     for (share, state), name in zip(_SHARES, ("half_spent_at", "spent_at"), strict=True):
         crossed_at = _crossed_at(columns, promise, share, limits)
+        if crossed_at is None:
+            break
         setattr(fact, name, crossed_at)
-        if crossed_at is not None:
-            fact.state = state
+        fact.state = state
     return fact
 
 
@@ -143,7 +144,7 @@ def burn_fact(key: ObjectiveKey, burn: Burn, columns: Columns) -> BudgetBurnFact
         severity=rule.severity,
         continues=burn.continues,
         onset_at=burn.onset_at,
-        onset_earliest_at=burn.onset_at if burn.continues else burn.began_at - rule.window,
+        onset_earliest_at=burn.onset_earliest_at,
         window_seconds=rule.window // MICROSECONDS,
         target_ppm=promise.target_ppm,
         bad=burn.bad,

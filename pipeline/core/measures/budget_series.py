@@ -8,6 +8,7 @@ from pipeline.core.facts import BudgetBurnFact, BudgetFact, BudgetSpendingFact
 from pipeline.core.measures.burning import Burn
 from pipeline.core.measures.counters import NOTHING, Columns, Counts, Told
 from pipeline.core.objectives import ObjectiveKey
+from pipeline.core.parameters import BudgetLimits
 from pipeline.core.periods import Period
 
 
@@ -32,10 +33,12 @@ def day_of(key: str) -> int:
     return int(key.rpartition("/")[2])
 
 
-def periods_of(key: ObjectiveKey, burns: Sequence[tuple[Burn, BudgetBurnFact]]) -> list[tuple[Period, str]]:
-    """Burns as incidents see them. What goes on from the stretch before began there."""
+def periods_of(
+    key: ObjectiveKey, burns: Sequence[tuple[Burn, BudgetBurnFact]], limits: BudgetLimits
+) -> list[tuple[Period, str]]:
+    """Burns as incidents see them: those that began where buckets are short enough to say when."""
     return [
-        (Period(key[0], fact.onset_at, fact.ended_at, key[1], key[2], None, None, "", ()), key[1])
-        for _, fact in burns
-        if not fact.continues
+        (Period(key[0], burn.onset_at, burn.ended_at, key[1], key[2], None, None, "", ()), key[1])
+        for burn, _ in burns
+        if not burn.continues and burn.onset_at - burn.onset_earliest_at <= limits.onset_bucket_max
     ]

@@ -201,7 +201,8 @@ class Budgets:
         holds = {(fact.rule, fact.began_at): fact for _, fact in new}
         self._deleted += [(BudgetBurnFact.table, (*key, *name)) for name in told if name not in holds]
         self._written += [fact for name, fact in holds.items() if told.get(name) != fact]
-        around.correct_periods(periods_of(key, old), periods_of(key, new), "burn", touched)
+        was, now = (periods_of(key, burns, self._limits) for burns in (old, new))
+        around.correct_periods(was, now, "burn", touched)
 
     def _spend(self, key: ObjectiveKey, series: Series, since: int) -> None:
         """Bring the spending of deployments up to date that were live since a time."""
@@ -211,11 +212,13 @@ class Budgets:
         limit = self._complete_from + self._period_max
         present: dict[str, None] = {}
         for index, group in enumerate(groups):
+            next_at = groups[index + 1].live_at if index + 1 < len(groups) else None
+            until = group.live_at + self._period_max
             # what was counted since then is no part of it
-            if group.live_at < limit or group.live_at + self._period_max < since or meter is None:
+            over = (until if next_at is None else min(until, next_at)) < since
+            if group.live_at < limit or over or meter is None:
                 present[group.key] = None
                 continue
-            next_at = groups[index + 1].live_at if index + 1 < len(groups) else None
             fact = spending_fact(key, group, next_at, meter)
             if fact is not None:
                 present[group.key] = None
@@ -269,7 +272,8 @@ class Budgets:
             for part in [part for part in series.parts if part[0] in forgotten]:
                 del series.parts[part]
             for place in [place for place in series.burns if place < self._stands_before()]:
-                around.correct_periods(periods_of(name, series.burns.pop(place)), [], "burn", unheard)
+                burns = periods_of(name, series.burns.pop(place), self._limits)
+                around.correct_periods(burns, [], "burn", unheard)
             limit = before + self._period_max
             series.spending = {key: fact for key, fact in series.spending.items() if fact.live_at >= limit}
             if not series.parts and name not in self._promises:

@@ -50,13 +50,15 @@ class Burn(NamedTuple):
     ended_at: int | None
     #: it fired already when the stretch of time that is told in one piece began
     continues: bool
-    #: beginning of the first bucket in the window that spends too fast
+    #: beginning and end of the first bucket in the window that spends too fast
+    onset_earliest_at: int
     onset_at: int
     bad: int
     total: int
 
 
-def rules_of(promise: Promise, limits: BudgetLimits) -> list[Rule]:
+@lru_cache(maxsize=_TARGETS_REMEMBERED_MAX)
+def rules_of(promise: Promise, limits: BudgetLimits) -> tuple[Rule, ...]:
     """The rules that hold for one version of an objective."""
     short = promise.period < limits.short_period_days * DAY
     table: Sequence[BurnRule] = limits.short_period_rules if short else limits.burn_rules
@@ -70,7 +72,7 @@ def rules_of(promise: Promise, limits: BudgetLimits) -> list[Rule]:
     for rule in limits.budget_rules:
         share = Fraction(rule.share_ppm, PPM)
         rules.append(Rule(rule.name, rule.severity, window, 0, share, of_budget=True))
-    return rules
+    return tuple(rules)
 
 
 def exceeds(part: Integers, whole: Integers, limit: Fraction) -> Booleans:
@@ -216,11 +218,11 @@ class Meter:
         rule = next(rule for rule in rules_of(promise, self._limits) if rule.name == name)
         bad, total = self.columns.window(index, rule.window)
         began_at = time if goes_on_from is None else goes_on_from
-        onset_at = self._onset(rule, promise, index) if goes_on_from is None else goes_on_from
-        return Burn(rule, promise, began_at, time, ended_at, goes_on_from is not None, onset_at, bad, total)
+        onset = (began_at, began_at) if goes_on_from is not None else self._onset(rule, promise, index)
+        return Burn(rule, promise, began_at, time, ended_at, goes_on_from is not None, *onset, bad, total)
 
-    def _onset(self, rule: Rule, promise: Promise, index: int) -> int:
-        """When the first bucket began, in the window that ends with a bucket, that spends too fast."""
+    def _onset(self, rule: Rule, promise: Promise, index: int) -> tuple[int, int]:
+        """Beginning and end of the first bucket that spends too fast, in the window up to a bucket."""
         low = int(
             np.searchsorted(self.columns.ends, int(self.columns.ends[index]) - rule.window, side="right")
         )
@@ -230,4 +232,5 @@ class Meter:
             limit *= Fraction(promise.allowed_ppm, PPM) * Fraction(promise.period, rule.window)
         fast = exceeds(bad, total, limit)
         fast = fast if fast.any() else bad > 0
-        return int(self.columns.starts[low + int(np.argmax(fast))])
+        first = low + int(np.argmax(fast))
+        return int(self.columns.starts[first]), int(self.columns.ends[first])

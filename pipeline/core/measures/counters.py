@@ -16,6 +16,8 @@ from pipeline.core.events import MICROSECONDS, ObjectiveCounted
 from pipeline.core.parameters import BudgetLimits
 
 Integers = npt.NDArray[np.int64]
+#: windows of one objective that are kept while its rules look at them
+WINDOWS_REMEMBERED_MAX = 16
 #: objective, service and environment in the words of whoever counts
 Told = tuple[str, str, str]
 
@@ -79,13 +81,15 @@ def first_difference(one: Counts, other: Counts) -> int | None:
 class Columns:
     """Counts of one objective with their sums from the beginning, so that a window is two look-ups."""
 
-    __slots__ = ("_bad", "_total", "ends", "starts")
+    __slots__ = ("_bad", "_newest", "_total", "ends", "starts")
 
     def __init__(self, counts: Counts) -> None:
         self.starts = counts.starts
         self.ends = counts.ends
         self._bad = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts.bad)))
         self._total = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts.total)))
+        #: the windows that were asked for last: several rules look at the same ones
+        self._newest: dict[tuple[int, int, int], tuple[Integers, Integers]] = {}
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -96,9 +100,15 @@ class Columns:
 
     def windows(self, low: int, high: int, width: int) -> tuple[Integers, Integers]:
         """Bad and all events of the windows of a width that end with each of the buckets ``[low, high)``."""
-        first = self._first(low, high, width)
-        behind = slice(low + 1, high + 1)
-        return self._bad[behind] - self._bad[first], self._total[behind] - self._total[first]
+        found = self._newest.get((low, high, width))
+        if found is None:
+            if len(self._newest) >= WINDOWS_REMEMBERED_MAX:
+                self._newest.clear()
+            first = self._first(low, high, width)
+            behind = slice(low + 1, high + 1)
+            found = self._bad[behind] - self._bad[first], self._total[behind] - self._total[first]
+            self._newest[(low, high, width)] = found
+        return found
 
     def observed(self, low: int, high: int, width: int) -> Integers:
         """How much of each of these windows is counted, from the first bucket in it on."""
@@ -111,8 +121,7 @@ class Columns:
 
     def window(self, index: int, width: int) -> tuple[int, int]:
         """Bad and all events of the window of a width that ends with one bucket."""
-        bad, total = self.windows(index, index + 1, width)
-        return int(bad[0]), int(total[0])
+        return self.between(self.index(int(self.ends[index]) - width + 1), index + 1)
 
     def between(self, first: int, last: int) -> tuple[int, int]:
         """Bad and all events of the buckets ``[first, last)``."""

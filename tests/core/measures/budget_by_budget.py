@@ -83,6 +83,20 @@ def chance(bad: int, total: int, allowed: Fraction) -> bool:
     return 1 - fewer >= Fraction(1, 100)
 
 
+@lru_cache(maxsize=1_000)
+def rules_of(promise: Promise) -> dict[str, tuple[str, int, int, Fraction, bool]]:
+    """Severity, window, confirming window, limit and whether that is of the budget."""
+    table = LONG_PERIODS if promise.period >= 14 * DAY else SHORT_PERIODS
+    found: dict[str, tuple[str, int, int, Fraction, bool]] = {}
+    for name, severity, long, short, share in table:
+        window = min(long, promise.period)
+        limit = promise.allowed * share * promise.period / window
+        found[name] = (severity, window, short, limit, False)
+    for name, severity, share in ((HALF, "review", Fraction(1, 2)), (ALL, "page", Fraction(1))):
+        found[name] = (severity, min(6 * HOUR, promise.period), 0, share, True)
+    return found
+
+
 class Reference:
     """The figures of one objective."""
 
@@ -114,21 +128,9 @@ class Reference:
 
     # -- rules ----------------------------------------------------------------------------------
 
-    def rules(self, promise: Promise) -> dict[str, tuple[str, int, int, Fraction, bool]]:
-        """Severity, window, confirming window, limit and whether that is of the budget."""
-        table = LONG_PERIODS if promise.period >= 14 * DAY else SHORT_PERIODS
-        found: dict[str, tuple[str, int, int, Fraction, bool]] = {}
-        for name, severity, long, short, share in table:
-            window = min(long, promise.period)
-            limit = promise.allowed * share * promise.period / window
-            found[name] = (severity, window, short, limit, False)
-        for name, severity, share in ((HALF, "review", Fraction(1, 2)), (ALL, "page", Fraction(1))):
-            found[name] = (severity, min(6 * HOUR, promise.period), 0, share, True)
-        return found
-
     def above(self, name: str, bucket: Bucket, factor: Fraction) -> bool:
         promise = self.promise(bucket.end)
-        _, window, short, limit, of_budget = self.rules(promise)[name]
+        _, window, short, limit, of_budget = rules_of(promise)[name]
         bad, total = sums(self.within(bucket.end, window))
         if of_budget:
             return bad > limit * factor * self.budget(bucket.end, promise)
@@ -137,14 +139,14 @@ class Reference:
 
     def telling(self, name: str, bucket: Bucket) -> bool:
         promise = self.promise(bucket.end)
-        bad, total = sums(self.within(bucket.end, self.rules(promise)[name][1]))
+        bad, total = sums(self.within(bucket.end, rules_of(promise)[name][1]))
         return bad >= 10 or not chance(bad, total, promise.allowed)
 
     def burns(self) -> set[tuple[Any, ...]]:
         """Rule, beginning, end, severity, whether it continues, onset, bad and all events in the window."""
         found: set[tuple[Any, ...]] = set()
         for stretch in sorted({bucket.end // self.stretch for bucket in self.buckets}):
-            for name in self.rules(self.promises[0]):
+            for name in rules_of(self.promises[0]):
                 found |= self._burns_in(stretch, name)
         return found
 
@@ -176,14 +178,14 @@ class Reference:
 
     def _begin(self, name: str, bucket: Bucket, since: int | None) -> tuple[Any, ...]:
         promise = self.promise(bucket.end)
-        severity, window, _, limit, of_budget = self.rules(promise)[name]
+        severity, window, _, limit, of_budget = rules_of(promise)[name]
         held = self.within(bucket.end, window)
         bad, total = sums(held)
         if since is not None:
-            return (name, since, severity, True, since, bad, total)
+            return (name, since, severity, True, since, since, bad, total)
         rate = limit * promise.allowed * promise.period / window if of_budget else limit
         fast = [one for one in held if one.bad > rate * one.total] or [one for one in held if one.bad]
-        return (name, bucket.end, severity, False, fast[0].start, bad, total)
+        return (name, bucket.end, severity, False, fast[0].start, fast[0].end, bad, total)
 
     # -- the budget itself ----------------------------------------------------------------------
 
