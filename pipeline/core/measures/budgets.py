@@ -132,6 +132,7 @@ class Budgets:
             series = self._series[key]
             series.columns = Columns(merged(list(series.parts.values())))
             self._update(key, series, self._stale[key], around, touched)
+            series.columns.rest()
         for key in sorted(self._series) if self._redeployed else ():
             if key[1:] in self._redeployed and key not in self._stale:
                 self._spend(key, self._series[key], 0)

@@ -123,6 +123,10 @@ class Columns:
         """Bad and all events of the window of a width that ends with one bucket."""
         return self.between(self.index(int(self.ends[index]) - width + 1), index + 1)
 
+    def rest(self) -> None:
+        """Nobody looks at its windows for now."""
+        self._newest.clear()
+
     def between(self, first: int, last: int) -> tuple[int, int]:
         """Bad and all events of the buckets ``[first, last)``."""
         return int(self._bad[last] - self._bad[first]), int(self._total[last] - self._total[first])
