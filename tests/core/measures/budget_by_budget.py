@@ -29,6 +29,8 @@ SHORT_PERIODS = (
     ("steady burn", "ticket", DAY, 2 * HOUR, Fraction(40, 100)),
 )
 KEEPING = Fraction(95, 100)
+#: of more events, powers of fractions take minutes
+EXACT_EVENTS_MAX = 5_000
 
 
 class Bucket(NamedTuple):
@@ -79,6 +81,12 @@ def promises_of(declared: Sequence[ObjectiveDeclared], period_max: int) -> list[
 @lru_cache(maxsize=100_000)
 def chance(bad: int, total: int, allowed: Fraction) -> bool:
     """Whether so many bad events, or more, come by chance in one case of a hundred or oftener."""
+    if total > EXACT_EVENTS_MAX:
+        odds, term, sum_of_terms = float(allowed / (1 - allowed)), float(1 - allowed) ** total, 0.0
+        for k in range(bad):
+            sum_of_terms += term
+            term *= odds * (total - k) / (k + 1)
+        return 1 - sum_of_terms >= 0.01
     fewer = sum(comb(total, k) * allowed**k * (1 - allowed) ** (total - k) for k in range(bad))
     return 1 - fewer >= Fraction(1, 100)
 
