@@ -24,11 +24,12 @@ from pipeline.log.protocol import Log
 from pipeline.log.topics import EVENTS
 from pipeline.measuring import ProgressCall
 from pipeline.rebuild import Source, batches_of
-from pipeline.sources.catalogue_file import KINDS, SOURCE, Declared, Entry, aliases_of, declared, name_of
+from pipeline.sources.catalogue_events import SOURCE
+from pipeline.sources.catalogue_file import KINDS, Declared, Entry, aliases_of, declared, name_of
 from pipeline.sources.person_fields import PersonToken
 from pipeline.sources.times import TIME_MIN, instant
 
-#: kind (team, service, class or policy) and name
+#: kind (team, service, objective, class, policy or signal) and name
 Key: TypeAlias = tuple[str, str]
 
 _RECORDS = {record: KINDS[struct] for record, struct in RECORDS.items() if struct in KINDS}

@@ -103,6 +103,15 @@ class Settings(ClusterSettings, LiveSettings, BaseSettings):
             " many hours after it went live. At most the horizon.",
         ),
     ] = 336
+    budget_window_hours: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=72,
+            description="More than half of an error budget spent within so many hours calls for a review"
+            " of what changed recently, more than all of it for somebody to be paged.",
+        ),
+    ] = 6
     model: Annotated[
         Model,
         Field(

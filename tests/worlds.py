@@ -211,6 +211,16 @@ def limited(signal: str, hours: float = 0, **fields: Any) -> e.ThresholdSet:
     return _told(e.ThresholdSet, "catalogue", f"set {hours}", hours, {"signal": signal, **fields})
 
 
+def objective(slo: str, hours: float = 0, **fields: Any) -> e.ObjectiveDeclared:
+    told = {"objective": f"api {slo}", "slo": slo, "service": "api", "target_ppm": 999_000, **fields}
+    return _told(e.ObjectiveDeclared, "catalogue", f"declared {hours}", hours, told)
+
+
+def counted(slo: str, hours: float, shard: str = "", **fields: Any) -> e.ObjectiveCounted:
+    told = {"slo": slo, "service": "api", "environment": "production", "seconds": 300, **fields}
+    return _told(e.ObjectiveCounted, "prometheus", f"counted {shard}{hours}", hours, told)
+
+
 def rewritten(name: str, hours: float, **fields: Any) -> e.ChangeUpdated:
     """A push to a request, or another thing that was changed about it."""
     return _told(e.ChangeUpdated, "github", f"updated {hours}", hours, _change(name, fields))

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
 def parameters(settings: Settings) -> Parameters:
     """What the core is folded with, from the settings."""
+    from pipeline.core.limits import BudgetLimits
     from pipeline.core.parameters import DAY, HOUR, Parameters
 
     return Parameters(
         model=settings.model,
         horizon=settings.horizon_days * DAY,
         window=settings.attribution_window_hours * HOUR,
+        budgets=BudgetLimits(budget_window=settings.budget_window_hours * HOUR),
     )

@@ -21,8 +21,9 @@ Record = tuple[bytes, bytes]
 #: entities by family and key
 Families = dict[str, dict[str, Entity]]
 
+#: what entities can be of
 #: families whose entities rest as bytes once a batch has passed without touching them
-_PACKED = ("change", "commit", "artifact", "deployment", "incident")
+_PACKED = ("change", "commit", "artifact", "deployment", "incident", "counter")
 
 #: the key of the clock
 CLOCK = b"clock"

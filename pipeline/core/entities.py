@@ -120,9 +120,11 @@ FAMILIES = (
     "burn",
     "drift",
     "incident",
+    "objective",
+    "counter",
 )
 #: families of what is declared: a first version holds for what was before it, too
-DECLARED = frozenset({"service", "team", "class", "policy", "threshold"})
+DECLARED = frozenset({"service", "team", "objective", "class", "policy", "threshold"})
 
 
 def position(event: Event) -> int:
@@ -137,6 +139,8 @@ _LIFECYCLE = {
     "ClassDeclared": 0,
     "PolicyDeclared": 0,
     "ThresholdSet": 0,
+    "ObjectiveDeclared": 0,
+    "ObjectiveCounted": 1,
     "ChangeOpened": 1,
     "ChangeUpdated": 2,
     "ReviewRequested": 3,

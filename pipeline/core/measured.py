@@ -11,9 +11,12 @@ from typing import Protocol
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
+from pipeline.core.circumstances import Circumstances
 from pipeline.core.delivery import Delivery
 from pipeline.core.entities import Entity
+from pipeline.core.grouping import LaneKey
 from pipeline.core.investigation import Investigation
+from pipeline.core.measures.budgets import Budgets
 from pipeline.core.measures.compliance import Compliance
 from pipeline.core.measures.findings import Findings
 from pipeline.core.measures.flaking import Flaking
@@ -23,6 +26,7 @@ from pipeline.core.measures.series import Series
 from pipeline.core.parameters import Parameters
 from pipeline.core.periods import Period
 from pipeline.core.policies import Policies
+from pipeline.core.references import Touched
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
 
@@ -69,6 +73,7 @@ class Measured:
         self.findings = Findings(families, catalogue, building)
         self.flaking = Flaking(parameters.flakes, families, building)
         self.outcomes = Outcomes(parameters, families, catalogue, building)
+        self.budgets = Budgets(parameters, families, catalogue, delivery)
         self.series = Series(
             parameters, families, catalogue, self.reviewing, self.compliance, delivery, investigation.register
         )
@@ -85,10 +90,27 @@ class Measured:
         self.findings.everything_corrected()
         self.outcomes.everything_corrected()
         self.series.declarations_corrected()
+        self.budgets.declarations_corrected()
 
     def policies_corrected(self) -> None:
         """Classes of changes, or the review that they need, were declared anew."""
         self.compliance.everything_corrected()
+
+    def objectives_corrected(self) -> None:
+        """Objectives were declared anew."""
+        self.budgets.objectives_corrected()
+
+    def counter_corrected(self, key: str, entity: Entity) -> None:
+        """Counters of one objective and day became others."""
+        self.budgets.counter_corrected(key, entity)
+
+    def lanes_touched(self, lanes: Iterable[LaneKey]) -> None:
+        """The deployments of these lanes are going to be grouped again."""
+        self.budgets.lanes_touched(lanes)
+
+    def correct_burns(self, around: Circumstances, touched: list[Touched]) -> None:
+        """Everything that was measured before incidents are judged: budgets that burn are evidence."""
+        self.budgets.update(around, touched)
 
     def commit_corrected(self, key: str) -> None:
         """The checks of a commit became others."""
@@ -132,6 +154,7 @@ class Measured:
         self.findings.write(rows)
         self.flaking.write(rows, now)
         self.outcomes.write(rows)
+        self.budgets.write(rows)
 
     def settle(self, now: int, *, counted: bool) -> None:
         """All rows that were marked, or are due by now, are written already.
@@ -147,12 +170,14 @@ class Measured:
         self.findings.settle()
         self.flaking.settle(now)
         self.outcomes.settle()
+        self.budgets.settle()
 
     # -- forgetting -----------------------------------------------------------------------------
 
     def begin_after(self, before: int) -> None:
         """A restored workspace knows nothing from before a time: what was counted of it stands."""
         self.flaking.forget((), before)
+        self.budgets.complete_from(before)
         self.stand_before(before)
 
     def stand_before(self, before: int) -> None:
@@ -163,8 +188,16 @@ class Measured:
         """All rows of a restored workspace are as they were written; those from before a time stay so."""
         self.outcomes.forget_before(before)
 
-    def forget(self, commits: Iterable[str], before: int) -> list[tuple[str, str]]:
-        """These commits are forgotten, and what is from before a time; family and key of what can go, too."""
+    def forget(
+        self, commits: Iterable[str], before: int, around: Circumstances
+    ) -> Mapping[str, Iterable[str]]:
+        """These commits are forgotten, and what is from before a time.
+
+        Returns keys of what no row rests on any more, by family.
+        """
         self.flaking.forget(commits, before)
         self.outcomes.forget_before(before)
-        return [("finding", key) for key in self.findings.forget_before(before)]
+        return {
+            "finding": list(self.findings.forget_before(before)),
+            "counter": self.budgets.evict(before, around),
+        }

@@ -47,6 +47,8 @@ TYPES: dict[str, str] = {
     "verdict_given": "dev.cdeventsx.aftermerge-verdict.given.0.1.0",
     "service_declared": "dev.cdeventsx.aftermerge-service.declared.0.1.0",
     "team_declared": "dev.cdeventsx.aftermerge-team.declared.0.1.0",
+    "objective_declared": "dev.cdeventsx.aftermerge-objective.declared.0.1.0",
+    "objective_counted": "dev.cdeventsx.aftermerge-objective.counted.0.1.0",
     "clock_ticked": "dev.cdeventsx.aftermerge-clock.ticked.0.1.0",
     "review_requested": "dev.cdeventsx.aftermerge-review.requested.0.1.0",
     "comment_posted": "dev.cdeventsx.aftermerge-comment.posted.0.1.0",

@@ -33,7 +33,7 @@ from pipeline.core.rows import Rows
 from pipeline.core.signals import write_threshold
 from pipeline.core.teams import Teams
 
-_key_of = {struct: attrgetter(struct.key_field) for struct in RECORDS.values()}
+_key_of = {struct: attrgetter(struct.entity_key or struct.key_field) for struct in RECORDS.values()}
 _receipt_of = attrgetter("received_at")
 _time_of = attrgetter("time")
 
@@ -148,6 +148,8 @@ class Workspace:
             self.entities["policy"], self.entities["class"]
         ):
             self.measured.policies_corrected()
+        if dirty["objective"]:
+            self.measured.objectives_corrected()
         # commits come first: the risk of a change is then worked out once
         for key, entity in dirty["commit"].items():
             building.correct_commit(key, entity)
@@ -169,7 +171,12 @@ class Workspace:
         for key, entity in dirty["deployment"].items():
             delivery.correct_report(key, entity)
             entity.pack()
+        for key, entity in dirty["counter"].items():
+            self.measured.counter_corrected(key, entity)
+            entity.pack()
+        self.measured.lanes_touched(self.references.touched_lanes)
         delivery.update_lanes()
+        self.measured.correct_burns(investigation.around, self.references.touched)
         self._derive_periods("burn", rows)
         self._derive_periods("drift", rows)
         for key, entity in dirty["incident"].items():
@@ -280,6 +287,8 @@ class Workspace:
         for family, keys in forgotten.items():
             for key in keys:
                 self._changelog.forget(family, key)
-        for family, key in self.measured.forget(forgotten["commit"], before):
-            self._changelog.forget(family, key)
+        measured = self.measured.forget(forgotten["commit"], before, self.investigation.around)
+        for family, names in measured.items():
+            for key in names:
+                self._changelog.forget(family, key)
         self._changelog.settle()

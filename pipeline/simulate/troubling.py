@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.core import events as e
+from pipeline.simulate.counting import Counters
 from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import Desk, envelope
 from pipeline.simulate.draws import Floats, Integers, Stream, poisson, seconds, share_of, weibull
@@ -66,8 +67,9 @@ class Cause(NamedTuple):
 class Incidents:
     """Tells incidents and those that follow from them."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, counters: Counters) -> None:
         self._desk = desk
+        self._counters = counters
         self._seed = desk.options.seed
 
     def climbed(self, service: int, u: float, v: float) -> int:
@@ -123,6 +125,7 @@ class Incidents:
         if resolved is not None:
             at = resolved * M
             add(e.IncidentResolved(*envelope(f"{key} resolved", "pagerduty", at), key, told))
+        self._counters.tell_outage(key, service, onset, resolved)
         if u * 59 % 1 < 0.4:
             self._burnt(its.name, onset, resolved)
         desk.truths.append((detected, TrueIncident(

@@ -15,6 +15,7 @@ from pipeline.core.events import Event
 from pipeline.simulate.arriving import Arrivals, delivered
 from pipeline.simulate.calendar import WEEK, Calendar
 from pipeline.simulate.checking import CheckTeller
+from pipeline.simulate.counting import Counters
 from pipeline.simulate.delivering import Delivery
 from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import PARSER_VERSION as V
@@ -62,17 +63,20 @@ class World:
             options.end,
         )
         desk = Desk(options, self.organisation, self._planting)
-        checks, incidents = CheckTeller(desk), Incidents(desk)
+        checks, counters = CheckTeller(desk), Counters(desk)
+        incidents = Incidents(desk, counters)
         planner = Planner(options, self.organisation, self._planting, calendar)
         delivery, surroundings = Delivery(desk, planner, checks, incidents), Surroundings(desk, checks)
         arrivals = Arrivals()
         held: list[tuple[int, Truth]] = []
         self._declare(desk, delivery)
+        counters.declare((options.begin - REACH) * M)
         for week in range(options.weeks):
             desk.turn_to(week, options.begin + week * WEEK)
             delivery.tell(week)
             incidents.tell_background(week)
             surroundings.tell()
+            counters.tell()
             last = week == options.weeks - 1
             if last:
                 delivery.left_over()

@@ -18,36 +18,41 @@ from pipeline.core.events import (
     ClassDeclared,
     Event,
     InvalidEvent,
+    ObjectiveDeclared,
     PolicyDeclared,
     ServiceDeclared,
     TeamDeclared,
     ThresholdSet,
 )
-from pipeline.sources.catalogue_mistakes import mistakes_of
-from pipeline.sources.catalogue_models import (
-    WrittenService,
-    WrittenTeam,
-    in_order,
+from pipeline.sources.catalogue_events import (
+    class_event,
+    objective_event,
+    policy_event,
+    service_event,
+    team_event,
+    threshold_event,
 )
-from pipeline.sources.catalogue_rules import WrittenCatalogue, WrittenClass, WrittenPolicy
+from pipeline.sources.catalogue_mistakes import mistakes_of
+from pipeline.sources.catalogue_models import in_order
+from pipeline.sources.catalogue_rules import WrittenCatalogue
 from pipeline.sources.lines import UnreadableFile
 from pipeline.sources.person_fields import PersonToken, token_of
 from pipeline.sources.public_holidays import day_number, public_holidays
 from pipeline.sources.teams import completed
 from pipeline.sources.yaml_text import BadYaml, Document, documents
 
-PARSER_VERSION = 1
 FILE_BYTES_MAX = 1 << 20
 #: so many mistakes of a file are told at once
 MISTAKES_TOLD_MAX = 10
 
-#: source of the events, and first word of their ids
-SOURCE = "catalogue"
-Declared: TypeAlias = TeamDeclared | ServiceDeclared | ClassDeclared | PolicyDeclared | ThresholdSet
-#: how the records are called in ids and messages; and several of them, which is their key in a file
+Declared: TypeAlias = (
+    TeamDeclared | ServiceDeclared | ObjectiveDeclared | ClassDeclared | PolicyDeclared | ThresholdSet
+)
+#: how the records are called in ids and messages; and several of them
 KINDS: dict[type[Declared], str] = {
     TeamDeclared: "team",
     ServiceDeclared: "service",
+    ObjectiveDeclared: "objective",
     ClassDeclared: "class",
     PolicyDeclared: "policy",
     ThresholdSet: "signal",
@@ -55,6 +60,7 @@ KINDS: dict[type[Declared], str] = {
 SECTIONS = {
     "team": "teams",
     "service": "services",
+    "objective": "objectives",
     "class": "classes",
     "policy": "policies",
     "signal": "signals",
@@ -82,12 +88,12 @@ class Entry(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """team, service, class, policy or signal."""
+        """team, service, objective, class, policy or signal."""
         return KINDS[type(self.event)]
 
     @property
     def name(self) -> str:
-        """Name of what is declared."""
+        """Name of what is declared; of an objective its key."""
         return name_of(self.event)
 
 
@@ -204,76 +210,26 @@ def _entries(
     for key, team in written.teams.items():
         place = f"{name}:{document.line(('teams', key))}"
         try:
-            event = completed(_team(key, team))
+            event = completed(team_event(key, team))
         except InvalidEvent as error:
             mistakes.append(f"{place}: teams.{key}: {error}")
             continue
         yield Entry(place, event, written.valid_from, team.removed)
     for key, service in written.services.items():
         place = f"{name}:{document.line(('services', key))}"
-        yield Entry(place, _service(key, service), written.valid_from, service.removed)
+        yield Entry(place, service_event(key, service), written.valid_from, service.removed)
+        for slo, promised in service.slos.items():
+            place = f"{name}:{document.line(('services', key, 'slos', slo))}"
+            yield Entry(place, objective_event(key, slo, promised), written.valid_from, promised.removed)
     for key, kind in written.classes.items():
         place = f"{name}:{document.line(('classes', key))}"
-        yield Entry(place, _class(key, kind), written.valid_from, kind.removed)
+        yield Entry(place, class_event(key, kind), written.valid_from, kind.removed)
     for key, policy in written.policies.items():
         place = f"{name}:{document.line(('policies', key))}"
-        yield Entry(place, _policy(key, policy), written.valid_from, policy.removed)
+        yield Entry(place, policy_event(key, policy), written.valid_from, policy.removed)
     for key, signal in written.signals.items():
         place = f"{name}:{document.line(('signals', key))}"
-        limits = (signal.opens_from, signal.closes_below, signal.cases_min, signal.within, signal.off)
-        yield Entry(place, ThresholdSet(*_HEAD, key, *limits), written.valid_from, signal.removed)
-
-
-#: the envelope of an event whose id and time are not known yet
-_HEAD = ("", SOURCE, 0, 0, True, 0, PARSER_VERSION, False, 0)
-
-
-def _team(name: str, written: WrittenTeam) -> TeamDeclared:
-    return TeamDeclared(
-        *_HEAD,
-        team=name,
-        members=in_order(written.members),
-        aliases=in_order(written.aliases),
-        zone=written.zone,
-        days=written.hours.days,
-        opens_minute=written.hours.opens,
-        closes_minute=written.hours.closes,
-        holidays=written.holidays.days(),
-        response_minutes=written.respond_within,
-    )
-
-
-def _service(name: str, written: WrittenService) -> ServiceDeclared:
-    return ServiceDeclared(
-        *_HEAD,
-        service=name,
-        team=written.team,
-        tier=written.tier,
-        repositories=in_order(written.repositories),
-        paths=in_order(written.paths),
-        depends_on=in_order(written.depends_on),
-        aliases=in_order(written.aliases),
-    )
-
-
-def _class(name: str, written: WrittenClass) -> ClassDeclared:
-    return ClassDeclared(
-        *_HEAD, change_class=name, paths=in_order(written.paths), labels=in_order(written.labels)
-    )
-
-
-def _policy(name: str, written: WrittenPolicy) -> PolicyDeclared:
-    return PolicyDeclared(
-        *_HEAD,
-        policy=name,
-        classes=in_order(written.classes),
-        tiers=in_order(written.tiers),
-        approvals=written.approvals,
-        roles=in_order(written.roles),
-        sections=in_order(written.sections),
-        owner_approval=written.owners,
-        retro_review_minutes=written.retro_review_within,
-    )
+        yield Entry(place, threshold_event(key, signal), written.valid_from, signal.removed)
 
 
 def _notes(written: WrittenCatalogue, name: str) -> Iterator[str]:

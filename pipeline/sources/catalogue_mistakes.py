@@ -11,6 +11,7 @@ from pipeline.sources.catalogue_models import (
     Written,
     WrittenHolidays,
     WrittenHours,
+    WrittenObjective,
     WrittenService,
     WrittenTeam,
 )
@@ -25,6 +26,7 @@ _MODELS: dict[tuple[str, ...], type[Written]] = {
     ("teams", "*", "hours"): WrittenHours,
     ("teams", "*", "holidays"): WrittenHolidays,
     ("services", "*"): WrittenService,
+    ("services", "*", "slos", "*"): WrittenObjective,
     ("classes", "*"): WrittenClass,
     ("policies", "*"): WrittenPolicy,
     ("signals", "*"): WrittenSignal,
@@ -55,7 +57,7 @@ def mistakes_of(error: ValidationError, document: Document, name: str) -> Iterat
 def _reason(found: Any, place: Place) -> str:
     if found["type"] == "extra_forbidden":
         above = place[:-1]
-        shape = tuple("*" if depth == 1 else str(part) for depth, part in enumerate(above))
+        shape = tuple("*" if depth % 2 else str(part) for depth, part in enumerate(above))
         return f"unknown: {near(str(place[-1]), _MODELS[shape].known_keys())}"
     if found["type"] == "value_error":
         return str(found["ctx"]["error"])

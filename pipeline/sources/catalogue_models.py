@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.core.events import InvalidEvent
+from pipeline.core.objectives import PPM
 from pipeline.core.teams import DAYS_A_WEEK, MINUTES_A_DAY
+from pipeline.sources.objectives import PERIOD_DAYS_MAX
 from pipeline.sources.public_holidays import UnknownCountry, day_number, public_holidays
 from pipeline.sources.teams import (
     ALIASES_MAX,
@@ -92,6 +95,26 @@ def minutes_of(told: Any) -> int:
     if not 0 < minutes <= RESPONSE_MINUTES_MAX:
         raise ValueError(f"{told}: from 1m to {RESPONSE_MINUTES_MAX // 60}h are meant")
     return minutes
+
+
+def _target(told: Any) -> int:
+    """A share of good events, written in percent, in parts per million."""
+    try:
+        ppm = Decimal(str(told).strip().removesuffix("%").rstrip()) * (PPM // 100)
+        whole = int(ppm)
+    except (InvalidOperation, ValueError, OverflowError):
+        raise ValueError(f"{str(told)[:40]!r} is no share: write percent, as in 99.9") from None
+    if whole != ppm or not 0 < whole < PPM:
+        raise ValueError(f"{str(told)[:40]!r}: more than 0 and less than 100 percent, to 0.0001, are meant")
+    return whole
+
+
+def _days(told: Any) -> int:
+    """A length of time in days."""
+    text = str(told).strip().removesuffix("d")
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text[:9]) <= PERIOD_DAYS_MAX:
+        raise ValueError(f"{str(told)[:40]!r}: write days, from 1d to {PERIOD_DAYS_MAX}d")
+    return int(text)
 
 
 def instant_of(told: Any) -> int:
@@ -210,6 +233,26 @@ class WrittenTeam(Written):
         return removed_alone(self)
 
 
+class WrittenObjective(Written):
+    """One objective of a service."""
+
+    target: Annotated[int, BeforeValidator(_target)] | None = None
+    period: Annotated[int, BeforeValidator(_days)] | None = None
+    environment: Name = ""
+    removed: bool = False
+
+    @model_validator(mode="after")
+    def _promises_something(self) -> WrittenObjective:
+        if self.removed:
+            if not self.model_fields_set <= {"removed", "environment"}:
+                raise ValueError(
+                    "removed: true takes the objective back: write at most environment beside it"
+                )
+        elif self.target is None:
+            raise ValueError("target: missing: write the percentage of events that shall be good, as in 99.9")
+        return self
+
+
 class WrittenService(Written):
     """One service."""
 
@@ -219,6 +262,7 @@ class WrittenService(Written):
     paths: Names = []
     depends_on: Names = []
     aliases: Names = []
+    slos: Annotated[dict[Name, WrittenObjective], Field(max_length=ITEMS_MAX)] = {}
     removed: bool = False
 
     @model_validator(mode="after")

@@ -23,6 +23,7 @@ from pipeline.core.events import RECORD_OF, RECORDS, Event, InvalidEvent
 from pipeline.core.vocabulary import CDEVENTS_VERSION, type_of, word_of
 from pipeline.sources.cdevents import FOREIGN, Heard, Subject, UnusedEvent, content_of, unused_word
 from pipeline.sources.lines import LINE_BYTES_MAX
+from pipeline.sources.objectives import InvalidObjective, sensible
 from pipeline.sources.person_fields import (
     OWNER_LISTS,
     PERSON_FIELDS,
@@ -149,8 +150,9 @@ def parse_line(line: bytes, *, person_token: PersonToken) -> tuple[str, Event]:
     for place in form.owners:
         values[place] = owners_of(values[place], person_token)
     try:
-        return envelope.workspace, completed(form.struct(*_head(envelope), envelope.subject, *values))
-    except InvalidTeam as error:
+        told = completed(form.struct(*_head(envelope), envelope.subject, *values))
+        return envelope.workspace, sensible(told)
+    except (InvalidTeam, InvalidObjective) as error:
         raise InvalidEvent(f"data.customData.aftermerge.{error}") from None
 
 

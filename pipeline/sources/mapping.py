@@ -19,6 +19,7 @@ from pipeline.core.events import RECORDS, Event, InvalidEvent
 from pipeline.sources.deliveries import Delivery, Reader, Reading, decoded, envelope, nothing_read
 from pipeline.sources.expressions import Context, MappingError, Value, expression, near
 from pipeline.sources.mapped_values import KINDS, Kind, value
+from pipeline.sources.objectives import sensible
 from pipeline.sources.person_fields import (
     OWNER_LISTS,
     PERSON_FIELDS,
@@ -256,7 +257,7 @@ def _event(
     )
     made: Callable[..., Event] = rule.struct
     try:
-        return completed(made(**head, **fields))
+        return sensible(completed(made(**head, **fields)))
     except InvalidTeam as error:
         raise InvalidEvent(f"fields.{error}") from None
 

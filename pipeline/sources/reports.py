@@ -91,7 +91,7 @@ def deployment(
     ``fields`` are those of ``DeploymentFinished``; before the end only service and environment count.
     """
     for name, value in (("SERVICE", service), ("ENVIRONMENT", environment), ("TAG", tag)):
-        _required(name, value)
+        required(name, value)
     key = " ".join(filter(None, (FAMILY, service, environment, tag, telling.run)))
     if state in (STARTED, PROGRESSED):
         if state == PROGRESSED and not stage and fraction is None:
@@ -100,11 +100,11 @@ def deployment(
             raise WrongReport(f"--fraction: {fraction} is no share", "write a quarter as 0.25")
         stage = stage or (STARTED if state == STARTED else "")
         return e.DeploymentProgressed(
-            **_head(telling, key, stage or f"{fraction:g}"),
+            **head_of(telling, key, stage or f"{fraction:g}"),
             deployment=key,
             service=service,
             environment=environment,
-            stage=_text("--stage", stage),
+            stage=checked_text("--stage", stage),
             fraction=fraction,
         )
     if stage or fraction is not None:
@@ -114,19 +114,19 @@ def deployment(
         )
     _between("--started-at", fields.get("started_at"), telling.at)
     return e.DeploymentFinished(
-        **_head(telling, key, state),
+        **head_of(telling, key, state),
         deployment=key,
         service=service,
         environment=environment,
         outcome=state,
         tag=tag,
-        **_checked(fields),
+        **checked(fields),
     )
 
 
 def check(telling: Telling, name: str, outcome: str, **fields: Any) -> e.CheckFinished:
     """One attempt of one job on one commit; a smoke test is one of the kind ``smoke``."""
-    fields = _checked(fields)
+    fields = checked(fields)
     repository, sha = fields.get("repository", ""), fields.get("sha", "")
     if not repository or not sha:
         missing = "--repository" if not repository else "--sha"
@@ -138,9 +138,9 @@ def check(telling: Telling, name: str, outcome: str, **fields: Any) -> e.CheckFi
         raise WrongReport(f"--attempt: {attempt}, but the first attempt is 1")
     _between("--started-at", fields.get("started_at"), telling.at)
     commit = f"{repository}@{sha}"
-    what = " ".join(filter(None, (FAMILY, commit, _required("NAME", name), telling.run)))
+    what = " ".join(filter(None, (FAMILY, commit, required("NAME", name), telling.run)))
     return e.CheckFinished(
-        **_head(telling, what, f"attempt {attempt}"), commit=commit, name=name, outcome=outcome, **fields
+        **head_of(telling, what, f"attempt {attempt}"), commit=commit, name=name, outcome=outcome, **fields
     )
 
 
@@ -150,7 +150,7 @@ def incident(
     """What became known about an incident; two different updates are two facts, the same one is one."""
     _word("INCIDENT", key)
     struct = _INCIDENTS[state]
-    fields = _checked({name: value for name, value in fields.items() if value not in ("", None, [])})
+    fields = checked({name: value for name, value in fields.items() if value not in ("", None, [])})
     if unknown := [name for name in fields if name not in struct.__struct_fields__]:
         raise WrongReport(f"{_option(unknown[0])}: {state} does not tell that", _TOLD_WITH)
     step = state
@@ -160,43 +160,43 @@ def incident(
         step = f"{state} {_digest(telling, fields)}"
     for name in ("onset_at", "onset_earliest_at"):
         _between(_option(name), fields.get(name), telling.at)
-    return struct(**_head(telling, f"{FAMILY} incident {key}", step), incident=key, **fields)
+    return struct(**head_of(telling, f"{FAMILY} incident {key}", step), incident=key, **fields)
 
 
 def drift(
     telling: Telling, resource: str, *, detected: bool, **fields: Any
 ) -> e.DriftDetected | e.DriftCorrected:
     """A resource that differs from its declaration, or does so no longer."""
-    what = f"{FAMILY} drift {_required('RESOURCE', resource)} {_occasion(telling)}"
+    what = f"{FAMILY} drift {required('RESOURCE', resource)} {_occasion(telling)}"
     if detected:
-        return e.DriftDetected(**_head(telling, what, "detected"), resource=resource, **_checked(fields))
+        return e.DriftDetected(**head_of(telling, what, "detected"), resource=resource, **checked(fields))
     if fields.pop("summary", ""):
         raise WrongReport("--summary: says what differs, and nothing does any more")
-    return e.DriftCorrected(**_head(telling, what, "corrected"), resource=resource, **_checked(fields))
+    return e.DriftCorrected(**head_of(telling, what, "corrected"), resource=resource, **checked(fields))
 
 
 def burn(telling: Telling, slo: str, *, started: bool, **fields: Any) -> e.BurnStarted | e.BurnEnded:
     """An error budget that is spent too fast, or is so no longer."""
-    what = f"{FAMILY} slo {_required('SLO', slo)} {_occasion(telling)}"
+    what = f"{FAMILY} slo {required('SLO', slo)} {_occasion(telling)}"
     rate, window = fields["burn_rate"], fields["window_seconds"]
     if started:
         if rate is not None and not (math.isfinite(rate) and rate >= 0):
             raise WrongReport(f"--burn-rate: {rate} is no rate", "1 spends exactly the whole budget")
         if window is not None and window < 1:
             raise WrongReport(f"--window-seconds: {window}, but a window is a second or longer")
-        return e.BurnStarted(**_head(telling, what, "started"), slo=slo, **_checked(fields))
+        return e.BurnStarted(**head_of(telling, what, "started"), slo=slo, **checked(fields))
     if rate is not None or window is not None:
         raise WrongReport("--burn-rate, --window-seconds: nothing burns any more, leave them out")
     del fields["burn_rate"], fields["window_seconds"]
-    return e.BurnEnded(**_head(telling, what, "ended"), slo=slo, **_checked(fields))
+    return e.BurnEnded(**head_of(telling, what, "ended"), slo=slo, **checked(fields))
 
 
 def finding(telling: Telling, key: str, state: str, **fields: Any) -> e.FindingReported:
     """A scanner's finding as it stands on one commit."""
-    fields = _checked(fields)
-    what = " ".join(filter(None, (FAMILY, "finding", _required("FINDING", key), fields.get("sha", ""))))
+    fields = checked(fields)
+    what = " ".join(filter(None, (FAMILY, "finding", required("FINDING", key), fields.get("sha", ""))))
     return e.FindingReported(
-        **_head(telling, what, _word("STATE", state)), finding=f"{FAMILY} {key}", state=state, **fields
+        **head_of(telling, what, _word("STATE", state)), finding=f"{FAMILY} {key}", state=state, **fields
     )
 
 
@@ -204,23 +204,23 @@ def measurement(telling: Telling, kind: str, name: str, value: float, **fields: 
     """A number, of a service, a deploy tag or a change."""
     if not math.isfinite(value):
         raise WrongReport(f"VALUE: {value} is no number that can be kept")
-    fields = _checked(fields)
+    fields = checked(fields)
     about = [fields.get(field, "") for field in ("service", "environment", "tag", "change")]
-    parts = (FAMILY, kind, _required("NAME", name), *about, _occasion(telling))
+    parts = (FAMILY, kind, required("NAME", name), *about, _occasion(telling))
     key = " ".join(filter(None, parts))
     return e.MeasurementReported(
-        **_head(telling, key, "measured"), measurement=key, kind=kind, name=name, value=value, **fields
+        **head_of(telling, key, "measured"), measurement=key, kind=kind, name=name, value=value, **fields
     )
 
 
-def _head(telling: Telling, what: str, step: str) -> dict[str, Any]:
+def head_of(telling: Telling, what: str, step: str) -> dict[str, Any]:
     """The nine fields that every event begins with; offline it counts as received at its own time."""
     if not TIME_MIN <= telling.at <= TIME_MAX:
         raise WrongReport("--at: is outside the years 1990 to 2262")
     if telling.at > telling.told_at + AHEAD_SECONDS_MAX * e.MICROSECONDS:
         raise WrongReport(f"--at: {instant(telling.at)} is in the future", "is this machine's clock right?")
     return {
-        "id": _text("--id", telling.id) or f"{what} {step}",
+        "id": checked_text("--id", telling.id) or f"{what} {step}",
         "source": _word("--source", telling.source),
         "time": telling.at,
         "received_at": telling.at,
@@ -248,7 +248,7 @@ def _option(name: str) -> str:
     return _OPTIONS.get(name) or f"--{name.replace('_', '-')}"
 
 
-def _checked(fields: dict[str, Any]) -> dict[str, Any]:
+def checked(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a struct as options gave them; raises with the option's name."""
     for name, value in fields.items():
         option = _option(name)
@@ -258,7 +258,7 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
             for one in value:
                 _word(option, one)
         elif isinstance(value, str) and value:
-            _text(option, value)
+            checked_text(option, value)
             if name in ("sha", "previous_sha") and not _SHA.fullmatch(value):
                 raise WrongReport(
                     f"{option}: {value!r} is no whole commit id", '`git rev-parse "$REVISION"` prints it'
@@ -268,7 +268,7 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _text(name: str, value: str) -> str:
+def checked_text(name: str, value: str) -> str:
     if len(value) > TEXT_CHARACTERS_MAX:
         raise WrongReport(f"{name}: {len(value)} characters, at most {TEXT_CHARACTERS_MAX} are taken")
     if _UNPRINTABLE.search(value):
@@ -278,14 +278,14 @@ def _text(name: str, value: str) -> str:
     return value
 
 
-def _required(name: str, value: str) -> str:
+def required(name: str, value: str) -> str:
     if not value.strip():
         raise WrongReport(f"{name}: is empty", "is the variable that it comes from set in this job?")
-    return _text(name, value)
+    return checked_text(name, value)
 
 
 def _word(name: str, value: str) -> str:
-    if _required(name, value) and not _WORD.fullmatch(value):
+    if required(name, value) and not _WORD.fullmatch(value):
         raise WrongReport(f"{name}: {value!r} holds a space", "write it as one word")
     return value
 

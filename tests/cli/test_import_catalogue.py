@@ -64,15 +64,16 @@ def test_the_example_is_imported_once(tmp_path: Path) -> None:
     assert [(line["what"], line["value"], line["remark"]) for line in lines(result, "read")] == [
         ("teams", 3, str(EXAMPLE)),
         ("services", 3, str(EXAMPLE)),
+        ("objectives", 1, str(EXAMPLE)),
         ("classes", 1, str(EXAMPLE)),
         ("policies", 3, str(EXAMPLE)),
         ("signals", 1, str(EXAMPLE)),
     ]
     assert lines(result, "note") == []
     first = counts(result)
-    assert (first["events appended"], first["rows written"], first["events behind the horizon"]) == (11, 4, 0)
+    assert (first["events appended"], first["rows written"], first["events behind the horizon"]) == (12, 5, 0)
     again = imported(data, EXAMPLE)
-    assert (again["events appended"], again["events already known"], again["rows written"]) == (0, 11, 0)
+    assert (again["events appended"], again["events already known"], again["rows written"]) == (0, 12, 0)
     found = rows(data, "SELECT service, team, tier FROM services FINAL ORDER BY service")
     assert [tuple(row.values()) for row in found] == [
         ("checkout", "payments", 1),
@@ -159,15 +160,33 @@ def test_what_is_not_named_stays_until_it_is_taken_back(tmp_path: Path, file: Pa
     assert imported(data, file)["events already known"] == 2
 
 
+def test_an_objective_waits_for_counts(tmp_path: Path, file: Path) -> None:
+    data = tmp_path / "data"
+    slos = "    slos: {availability: {target: 99.9, period: 28d}}\n"
+    file.write_text(f"services:\n  api:\n{slos}", "utf-8")
+    assert imported(data, file)["events appended"] == 2
+    states = "SELECT slo, service, environment, target_ppm, state FROM budgets FINAL"
+    row = {"slo": "availability", "service": "api", "environment": "production", "target_ppm": 999_000}
+    assert rows(data, states) == [{**row, "state": "uncounted"}]
+    told = tmp_path / "told.jsonl"
+    count = ("--service", "api", "--seconds", "300", "--good", "99", "--total", "100", "--to-file", told)
+    assert run(data, "report", "slo", "availability", "counted", *count).exit_code == Exit.OK
+    assert run(data, "replay", told).exit_code == Exit.OK
+    assert rows(data, states) == [{**row, "state": "within budget"}]
+    file.write_text("services:\n  api:\n    slos: {availability: {removed: true}}\n", "utf-8")
+    imported(data, file)
+    assert rows(data, states) == [{**row, "target_ppm": None, "state": "undeclared"}]
+
+
 def test_a_catalogue_comes_out_and_goes_in_again(tmp_path: Path) -> None:
     data, other = tmp_path / "data", tmp_path / "other"
     imported(data, EXAMPLE)
     events = exported(data, tmp_path / "out.jsonl")
-    assert len(events) == 11
+    assert len(events) == 12
     other.mkdir(mode=0o700)
     shutil.copy(data / KEY_FILE, other / KEY_FILE)
-    assert counts(run(other, "replay", tmp_path / "out.jsonl", "--format", "json"))["events appended"] == 11
-    assert imported(other, EXAMPLE)["events already known"] == 11
+    assert counts(run(other, "replay", tmp_path / "out.jsonl", "--format", "json"))["events appended"] == 12
+    assert imported(other, EXAMPLE)["events already known"] == 12
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.events import ServiceDeclared, TeamDeclared
+from pipeline.core.events import ObjectiveDeclared, ServiceDeclared, TeamDeclared
 from pipeline.resources import examples
-from pipeline.sources import catalogue_file, catalogue_models, catalogue_rules, teams, yaml_text
+from pipeline.sources import (
+    catalogue_events,
+    catalogue_file,
+    catalogue_models,
+    catalogue_rules,
+    teams,
+    yaml_text,
+)
 from pipeline.sources.catalogue_file import (
     Catalogue,
     CatalogueRefused,
@@ -74,7 +81,7 @@ teams:
 """
     ).event
     assert event == TeamDeclared(
-        "", "catalogue", 0, 0, True, 0, catalogue_file.PARSER_VERSION, False, 0,
+        "", "catalogue", 0, 0, True, 0, catalogue_events.PARSER_VERSION, False, 0,
         team="payments",
         members=["ada", "grace"],
         aliases=["acme/payments"],
@@ -173,6 +180,13 @@ def test_an_alias_of_yaml_is_the_value_itself() -> None:
         ("\nteam: {}", "c.yaml:2: team: unknown: did you mean 'teams'?"),
         ("teams:\n  a:\n    membrs: []", "c.yaml:3: teams.a.membrs: unknown: did you mean 'members'?"),
         ("services:\n  a:\n    repos: []", "c.yaml:3: services.a.repos: unknown: "),
+        ("services: {a: {slos: {up: {goal: 9}}}}", "services.a.slos.up.goal: unknown: "),
+        ("services: {a: {slos: {up: {period: 28d}}}}", "services.a.slos.up: target: missing"),
+        ("services: {a: {slos: {up: {target: 100}}}}", "'100': more than 0 and less than 100 percent"),
+        ("services: {a: {slos: {up: {target: 99.99999}}}}", "'99.99999': more than 0"),
+        ("services: {a: {slos: {up: {target: high}}}}", "'high' is no share: write percent"),
+        ("services: {a: {slos: {up: {target: 99, period: 1y}}}}", "'1y': write days, from 1d to 92d"),
+        ("services: {a: {slos: {up: {target: 99, removed: true}}}}", "takes the objective back"),
         ("teams: {a: {hours: {until: 1}}}", "teams.a.hours.until: unknown: there are days, from, to"),
         ("teams: {a: {holidays: {land: DE}}}", "teams.a.holidays.land: unknown: "),
         ("teams:\n  a: [1]", "c.yaml:2: teams.a: write keys and their values"),
@@ -257,7 +271,7 @@ def test_files_that_are_no_text_or_too_long_are_refused(tmp_path: Path) -> None:
 
 def test_the_example_and_the_documented_format_are_good() -> None:
     shipped = read_catalogue(EXAMPLE)
-    assert len(shipped.entries) == 11
+    assert len(shipped.entries) == 12
     assert shipped.notes == []
     blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
     assert len(blocks) == 2
@@ -275,12 +289,13 @@ def test_every_key_is_documented() -> None:
     nested = {
         *(f"hours.{key}" for key in catalogue_models.WrittenHours.known_keys()),
         *(f"holidays.{key}" for key in catalogue_models.WrittenHolidays.known_keys()),
+        *(f"slos.{key}" for key in catalogue_models.WrittenObjective.known_keys()),
         *catalogue_models.WrittenTeam.known_keys(),
         *catalogue_models.WrittenService.known_keys(),
         *catalogue_rules.WrittenClass.known_keys(),
         *catalogue_rules.WrittenPolicy.known_keys(),
         *catalogue_rules.WrittenSignal.known_keys(),
-    } - {"hours", "holidays"}
+    } - {"hours", "holidays", "slos"}
     assert keys == nested
 
 
@@ -300,6 +315,31 @@ def test_every_limit_is_documented() -> None:
         catalogue_models.ITEMS_MAX,
         catalogue_rules.APPROVALS_MAX,
         teams.NAME_CHARACTERS_MAX,
+    ]
+
+
+def test_objectives() -> None:
+    text = """
+services:
+  checkout:
+    slos:
+      availability: {target: 99.95%, period: 28d, environment: staging}
+      latency: {target: 99}
+      old: {removed: true}
+valid_from: 2026-01-01
+"""
+    service, *found = parsed(text).entries
+    assert service.kind == "service"
+    assert [(entry.kind, entry.name, entry.place, entry.removed) for entry in found] == [
+        ("objective", "checkout staging availability", "c.yaml:5", False),
+        ("objective", "checkout production latency", "c.yaml:6", False),
+        ("objective", "checkout production old", "c.yaml:7", True),
+    ]
+    events = [entry.event for entry in found if isinstance(entry.event, ObjectiveDeclared)]
+    assert [(event.slo, event.target_ppm, event.period_days) for event in events] == [
+        ("availability", 999_500, 28),
+        ("latency", 990_000, None),
+        ("old", None, None),
     ]
 
 

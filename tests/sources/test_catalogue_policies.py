@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.core.events import ClassDeclared, PolicyDeclared, ThresholdSet
 from pipeline.resources import examples
+from pipeline.sources.catalogue_events import PARSER_VERSION
 from pipeline.sources.catalogue_file import (
-    PARSER_VERSION,
     SECTIONS,
     CatalogueRefused,
     parse_catalogue,

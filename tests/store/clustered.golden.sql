@@ -118,7 +118,19 @@ ALTER TABLE changes ON CLUSTER `replicas`
 ALTER TABLE reviews ON CLUSTER `replicas`
 CREATE TABLE IF NOT EXISTS weekly_counts ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS events_objective_declared ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS events_objective_counted ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', precedence)
+CREATE TABLE IF NOT EXISTS budgets ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS budget_burns ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
+CREATE TABLE IF NOT EXISTS budget_spending ON CLUSTER `replicas`
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW budget_alarms ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW budget_by_deployment ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW bypasses ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
@@ -149,6 +161,7 @@ CREATE OR REPLACE VIEW rollbacks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW services_overview ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW signals ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW slo_budgets ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW software_delivery ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW spikes ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW time_to_merge ON CLUSTER `replicas` AS

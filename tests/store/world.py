@@ -12,6 +12,9 @@ from pipeline.codec.blocks import is_time
 from pipeline.core.facts import (
     ArtifactFact,
     AttributionFact,
+    BudgetBurnFact,
+    BudgetFact,
+    BudgetSpendingFact,
     ChangeAttributionFact,
     ChangeFact,
     CheckFlakinessFact,
@@ -32,7 +35,7 @@ from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 def facts() -> list[Fact]:
     return [
         *changes(), *deployments(), *incidents(), *others(), *reviews(), *checks(), *outcomes(),
-        *weekly_counts(),
+        *weekly_counts(), *budgets(),
     ]  # fmt: skip
 
 
@@ -324,6 +327,39 @@ def outcomes() -> list[Fact]:
         became("acme/api#5", ejections=[MONDAY + HOUR, MONDAY + 2 * HOUR], ejected_for=["ci_failure", ""]),
         became("acme/api#9", MONDAY, branch="release", reverted_at=MONDAY + DAY),
         became("acme/library#1", MONDAY, service="library", team=""),
+    ]  # fmt: skip
+
+
+def budgets() -> list[Fact]:
+    """One that d2 spent, one that nothing was counted of; its page went on in the next stretch of time."""
+    api = {"slo": "availability", "service": "api", "environment": "production"}
+    burn = {"rule": "fast burn", "severity": "page", "target_ppm": 999_000, **api}
+    return [
+        row(
+            BudgetFact, target_ppm=999_000, period_seconds=28 * 86_400, good=998_500, total=1_000_000,
+            counted_until_at=MONDAY + 2 * DAY, consumed=1.5, remaining=-0.5, state="spent",
+            burn_rates={"5m": 0.5, "1h": 2.0}, burning=["slow burn"], half_spent_at=MONDAY + DAY,
+            spent_at=MONDAY + DAY + HOUR, **api,
+        ),
+        row(BudgetFact, slo="latency", service="web", environment="production", state="uncounted"),
+        row(
+            BudgetBurnFact, began_at=MONDAY + DAY + HOUR, onset_at=MONDAY + DAY, ended_at=MONDAY + 2 * DAY,
+            **burn,
+        ),
+        row(BudgetBurnFact, began_at=MONDAY + 2 * DAY, onset_at=MONDAY + 2 * DAY, continues=True, **burn),
+        row(
+            BudgetBurnFact, began_at=MONDAY + DAY + 2 * HOUR, onset_at=MONDAY + DAY,
+            **burn | {"rule": "half of the budget", "severity": "review"},
+        ),
+        row(
+            BudgetSpendingFact, deployment="d1", live_at=MONDAY + 2 * HOUR, until_at=MONDAY + DAY,
+            counted_until_at=MONDAY + DAY, good=399_900, total=400_000, spent=0.1, consumed=0.1, **api,
+        ),
+        row(
+            BudgetSpendingFact, deployment="d2", live_at=MONDAY + DAY, until_at=MONDAY + DAY + 6 * HOUR,
+            counted_until_at=MONDAY + DAY + 6 * HOUR, good=598_600, total=600_000, spent=1.4, consumed=1.5,
+            **api,
+        ),
     ]  # fmt: skip
 
 

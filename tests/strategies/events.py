@@ -14,6 +14,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from pipeline.core import events as e
+from tests.strategies.counting import COUNTING
 from tests.strategies.live import LIVE
 from tests.strategies.names import (
     BEGINNING,
@@ -315,6 +316,7 @@ EVENTS: dict[str, st.SearchStrategy[Any]] = {
         ("catalogue",),
     ),
     **LIVE,
+    **COUNTING,
     "clock_ticked": event_of(e.ClockTicked, "{time}", {"clock": st.just("clock")}, ("clock",)),
 }
 
@@ -338,6 +340,16 @@ _TEAM: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+#: what of an objective and of counters the edge lets through
+_OBJECTIVE: dict[str, st.SearchStrategy[Any]] = {
+    "target_ppm": maybe(st.integers(1, 999_999)),
+    "period_days": maybe(st.integers(1, 92)),
+    "seconds": maybe(st.integers(1, 86_400)),
+    "good": maybe(st.integers(0, 1_000)),
+    "total": maybe(st.integers(1_000, 10**12)),
+}
+
+
 def _wild(kind: Any, name: str) -> st.SearchStrategy[Any]:
     """Any value that a field's type and the edge allow."""
     if name.endswith("_at") or name == "time":
@@ -353,6 +365,8 @@ def _wild(kind: Any, name: str) -> st.SearchStrategy[Any]:
         return st.lists(of(("@acme/money", f"{PERSONS[0]} @acme/money", *PERSONS)), max_size=3)
     if name in _TEAM:
         return _TEAM[name]
+    if name in _OBJECTIVE:
+        return _OBJECTIVE[name]
     return {
         str: _TEXTS,
         bool: st.booleans(),

@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pipeline.core import events as e
+from tests.strategies.counting import counting
 from tests.strategies.names import DAY, ENVIRONMENTS, HOUR, PERSONS, STEP, TEAMS
 from tests.strategies.reviewing import aftermath, attempts, discussion, rules, team
 from tests.strategies.telling import PLACES, Place, World
@@ -332,6 +333,7 @@ ACTIONS: tuple[Callable[[World], None], ...] = (
     declaration,
     team,
     *[rules] * 2,
+    counting,
     *[incident] * 2,
     *[deployment] * 3,
     *[change] * 4,

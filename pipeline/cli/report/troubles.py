@@ -10,7 +10,7 @@ import click
 from pipeline.cli.frame import examples
 from pipeline.cli.instants import INSTANT
 from pipeline.cli.report.telling import Report, at_of, service_options, telling
-from pipeline.sources import reports
+from pipeline.sources import counts, reports
 
 
 @click.command(
@@ -78,18 +78,27 @@ def drift(report: Report, resource: str, state: str, **fields: Any) -> None:
 
 
 @click.command(
-    short_help="An error budget is spent too fast, or no longer.",
+    short_help="An error budget is spent too fast, or no longer; how many events were good.",
     epilog=examples(
+        "aftermerge report slo availability counted --service api --seconds 300 --good 998 --total 1000",
         "aftermerge report slo checkout-availability started --service api --burn-rate 14.4",
         "aftermerge report slo checkout-availability ended",
     ),
 )
 @click.argument("slo")
-@click.argument("state", type=click.Choice(("started", "ended")))
+@click.argument("state", type=click.Choice(("counted", "started", "ended")))
 @service_options
 @click.option("--burn-rate", type=float, metavar="RATE", help="1 spends exactly the whole budget.")
 @click.option("--window-seconds", type=int, metavar="N", help="Window that the rate was measured over.")
+@click.option("--good", type=int, metavar="N", help="How many events were good (with counted).")
+@click.option("--total", type=int, metavar="N", help="How many events there were (with counted).")
+@click.option("--seconds", type=int, metavar="N", help="Over how long, up to --at (with counted).")
+@click.option("--shard", metavar="NAME", default="", help="Which of several that count; their counts add up.")
 @telling
 def slo(report: Report, slo: str, state: str, **fields: Any) -> None:
-    """Tell that the burn of objective SLO started or ended."""
-    report.tell(lambda told: reports.burn(told, slo, started=state == "started", **fields))
+    """Tell how many events of objective SLO were good, or that its burn started or ended."""
+    if state == "counted":
+        report.tell(lambda told: counts.counted(told, slo, **fields))
+        return
+    started = state == "started"
+    report.tell(lambda told: reports.burn(told, slo, started=started, **counts.not_counted(fields)))

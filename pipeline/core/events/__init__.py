@@ -42,6 +42,7 @@ from pipeline.core.events.declared import (
     VerdictGiven,
 )
 from pipeline.core.events.envelope import MICROSECONDS, Event, InvalidEvent
+from pipeline.core.events.objectives import ObjectiveCounted, ObjectiveDeclared
 from pipeline.core.events.production import (
     BurnEnded,
     BurnStarted,
@@ -80,6 +81,8 @@ __all__ = [
     "InvalidEvent",
     "MICROSECONDS",
     "MeasurementReported",
+    "ObjectiveCounted",
+    "ObjectiveDeclared",
     "OwnersRequired",
     "PolicyDeclared",
     "PolicyEdited",
@@ -131,6 +134,8 @@ RECORDS: dict[str, type[Event]] = {
     "threshold_set": ThresholdSet,
     "owners_required": OwnersRequired,
     "rule_bypassed": RuleBypassed,
+    "objective_declared": ObjectiveDeclared,
+    "objective_counted": ObjectiveCounted,
 }
 
 RECORD_OF: dict[type[Event], str] = {struct: record for record, struct in RECORDS.items()}

@@ -21,6 +21,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=_initial
     #: it), and of the field that holds the entity's key
     entity: ClassVar[str] = ""
     key_field: ClassVar[str] = ""
+    #: what holds the key of the entity where it is more than that field
+    entity_key: ClassVar[str] = ""
 
     id: str
     source: str

@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.parameters import FlakeLimits
+from pipeline.core.limits import FlakeLimits
 
 _Floats = npt.NDArray[np.float64]
 

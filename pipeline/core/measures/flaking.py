@@ -14,10 +14,11 @@ from pipeline.core.checks import FAILED, PASSED
 from pipeline.core.entities import Entity
 from pipeline.core.facts import CheckFlakinessFact, FlakyRunFact
 from pipeline.core.learning import week_of, week_start
+from pipeline.core.limits import FlakeLimits
 from pipeline.core.measures.attempts import Check, Trial, course_of, runs_of, trials_of
 from pipeline.core.measures.check_weeks import CheckWeeks
 from pipeline.core.measures.flakes import estimate
-from pipeline.core.parameters import PROBABILITY_DIGITS, FlakeLimits
+from pipeline.core.parameters import PROBABILITY_DIGITS
 from pipeline.core.rows import Rows
 
 #: published probabilities of checks have fewer digits than their grid gives exactly

@@ -16,9 +16,9 @@ from pipeline.core.checks import redness_of
 from pipeline.core.entities import Entity
 from pipeline.core.events import MICROSECONDS, TeamDeclared
 from pipeline.core.facts import ReviewFact
+from pipeline.core.limits import ReviewLimits
 from pipeline.core.measures.substance import is_rubber_stamp, remarks_of, substantive
 from pipeline.core.measures.turns import AUTHOR, MERGE, REVIEWERS, Course, Redness, Turn, course_of
-from pipeline.core.parameters import ReviewLimits
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams, response_target
 from pipeline.core.working_time import WorkingTime, working_time

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from pipeline.core.parameters import SpikeRules
+from pipeline.core.limits import SpikeRules
 
 #: terms of a sum below this share of it are left out
 _NEGLIGIBLE = 1e-17

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pipeline.core.events import MICROSECONDS, CommentPosted, Event, ReviewSubmitted
-from pipeline.core.parameters import Remarks
+from pipeline.core.limits import Remarks
 
 
 def points_of(remark: CommentPosted | ReviewSubmitted, *, changed_after: bool, weights: Remarks) -> int:

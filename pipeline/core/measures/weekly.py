@@ -15,6 +15,7 @@ import msgspec
 
 from pipeline.core.facts import WeeklyCountFact
 from pipeline.core.learning import week_of, week_start
+from pipeline.core.limits import SpikeRules
 from pipeline.core.measures.ledger import EVERYWHERE, Counts, Place
 from pipeline.core.measures.spikes import (
     Judged,
@@ -28,7 +29,6 @@ from pipeline.core.measures.spikes import (
     look_back,
     rounded,
 )
-from pipeline.core.parameters import SpikeRules
 from pipeline.core.rows import Rows
 
 #: a series with a natural n counts hits among things, another one hits in the days of a week

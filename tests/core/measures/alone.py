@@ -8,9 +8,9 @@ from typing import NamedTuple
 from numpy.random import Generator
 
 from pipeline.core.learning import week_start
+from pipeline.core.limits import SpikeRules
 from pipeline.core.measures.ledger import EVERYWHERE, Counts
 from pipeline.core.measures.weekly import WeeklyCounts
-from pipeline.core.parameters import SpikeRules
 from pipeline.core.rows import Rows
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipeline.core import events as e
-from pipeline.core.parameters import WEEK, FlakeLimits
+from pipeline.core.limits import FlakeLimits
+from pipeline.core.parameters import WEEK
 
 #: (repository, name, workflow)
 Check = tuple[str, str, str]

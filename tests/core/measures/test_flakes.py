@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.limits import FlakeLimits
 from pipeline.core.measures.flakes import Estimate, Pattern, estimate
-from pipeline.core.parameters import FlakeLimits
 from tests.core.measures.run_by_run import posterior
 
 LIMITS = FlakeLimits()

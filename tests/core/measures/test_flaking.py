@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.core import events as e
 from pipeline.core.facts import CheckFlakinessFact, FlakyRunFact
-from pipeline.core.parameters import WEEK, FlakeLimits, Parameters
+from pipeline.core.limits import FlakeLimits
+from pipeline.core.parameters import WEEK, Parameters
 from pipeline.core.workspace import Workspace
 from tests.core.measures import run_by_run
 from tests.runs import Run, columns_of, differences, now_of, oracle

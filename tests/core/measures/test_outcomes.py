@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.core import events as e
 from pipeline.core.facts import OutcomeFact, ReviewFact
-from pipeline.core.parameters import OutcomeLimits
+from pipeline.core.limits import OutcomeLimits
 from tests.core.measures.merge_by_merge import outcomes
 from tests.runs import PARAMETERS, Run, differences, oracle
 from tests.strategies import DAY, batches, duplicated, histories, lines, permuted

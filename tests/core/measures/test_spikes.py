@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.learning import week_start
+from pipeline.core.limits import SpikeRules
 from pipeline.core.measures.ledger import EVERYWHERE, Counts
 from pipeline.core.measures.spikes import (
     Outlook,
@@ -26,7 +27,6 @@ from pipeline.core.measures.spikes import (
     rounded,
 )  # fmt: skip
 from pipeline.core.measures.weekly import WeeklyCounts
-from pipeline.core.parameters import SpikeRules
 from pipeline.core.rows import Rows
 from tests.core.measures.alone import Truth, runs
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.core.events import MICROSECONDS
 from pipeline.core.facts import ReviewFact
+from pipeline.core.limits import Remarks
 from pipeline.core.measures.substance import is_rubber_stamp, points_of
-from pipeline.core.parameters import Remarks
 from tests.worlds import Told, asked, change_key, commented, merged, opened, reviewed, rewritten
 
 WEIGHTS = Remarks()

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from pipeline.core import events as e
 from pipeline.core.facts import WeeklyCountFact
-from pipeline.core.parameters import Parameters, SpikeRules
+from pipeline.core.limits import SpikeRules
+from pipeline.core.parameters import Parameters
 from tests.core.measures.week_by_week import EPOCH, weekly_counts
 from tests.runs import PARAMETERS, Run, differences, now_of, oracle
 from tests.strategies import DAY, batches, delivered, histories, permuted

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from pipeline.core import events as e
-from pipeline.core.parameters import SpikeRules
+from pipeline.core.limits import SpikeRules
 from tests.runs import Live
 
 Key = tuple[str, str, str]
