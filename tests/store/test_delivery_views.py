@@ -116,6 +116,7 @@ def test_the_measures_are_those_of_the_reference(store: Store, seed: int) -> Non
         *exact, low, high = found[key]
         # of a half in the last digit the engine and Python round one way and the other
         told["fail_rate"] = pytest.approx(told["fail_rate"], abs=1.01e-4)
+        told["failures"] = pytest.approx(told["failures"], abs=1.01e-3)
         assert dict(zip(COLUMNS, exact, strict=True)) == told, key
         if not harms:
             assert (low, high) == (None, None)

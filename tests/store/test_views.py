@@ -242,13 +242,14 @@ def test_event_counts(world: Store) -> None:
         ("artifact_packaged", "2024-01-01", 3, 3, 0, 1),
         # thirteen tellings: one was corrected; of the twelve imported ones one came live too
         ("change_merged", "2024-01-01", 12, 13, 11, 1),
+        ("measurement_reported", "2024-01-01", 1, 1, 0, 1),
     ]
 
 
 def test_silent_sources(world: Store) -> None:
     columns = "source, events, usual_gap_hours, silent_hours, silence, incidents"
     assert ask(world, columns, "silent_sources") == [
-        ("ci/acme", 3, 1.0, 262.0, 262.0, 1),
+        ("ci/acme", 4, 1.0, 261.0, 261.0, 1),
         ("git/acme", 12, 24.0, 0.0, 0.0, 0),
     ]
 

@@ -18,6 +18,7 @@ from pipeline.core.facts import (
     ChangeAttributionFact,
     ChangeFact,
     CheckFlakinessFact,
+    ComplianceFact,
     DeploymentFact,
     DriftFact,
     Fact,
@@ -35,7 +36,7 @@ from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 def facts() -> list[Fact]:
     return [
         *changes(), *deployments(), *incidents(), *others(), *reviews(), *checks(), *outcomes(),
-        *weekly_counts(), *budgets(),
+        *weekly_counts(), *budgets(), governed(),
     ]  # fmt: skip
 
 
@@ -363,8 +364,19 @@ def budgets() -> list[Fact]:
     ]  # fmt: skip
 
 
+def governed() -> Fact:
+    """One that went past review, and whose owners did not approve."""
+    return row(
+        ComplianceFact, change="acme/api#1", repository="acme/api", service="api", team="core",
+        state="merged", change_class="code", classes=["code"], opened_at=MONDAY - 20 * HOUR, merged_at=MONDAY,
+        approvals_needed=1, bypassed=["label"], retro_review_due_at=MONDAY + 3 * DAY, owners_told=True,
+        owners_needed=1, violations=["approvals"], violation_states=["waived"],
+    )  # fmt: skip
+
+
 def events(store: Store) -> None:
-    """Twelve merges told by git, one of them twice; three builds by a CI that then falls silent."""
+    """Twelve merges told by git, one of them twice; three builds and a number by a CI that then falls
+    silent."""
     told = [
         event("change_merged", id=f"m{i}", source="git/acme", time=at, received_at=at, imported=True)
         for i, at in enumerate(range(MONDAY, MONDAY + 12 * DAY, DAY))
@@ -377,3 +389,8 @@ def events(store: Store) -> None:
         event("artifact_packaged", id=f"a{i}", source="ci/acme", time=MONDAY + i * HOUR) for i in range(3)
     ]
     store.insert_events("artifact_packaged", WORKSPACE, batch("artifact_packaged", builds))
+    measured = event(
+        "measurement_reported", id="p99", source="ci/acme", time=MONDAY + 3 * HOUR, name="p99", value=1.0,
+        service="api",
+    )  # fmt: skip
+    store.insert_events("measurement_reported", WORKSPACE, batch("measurement_reported", [measured]))

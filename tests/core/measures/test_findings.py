@@ -35,12 +35,16 @@ def test_each_finding_is_the_sum_of_what_was_told(history: list[e.Event]) -> Non
         assert fact.found_at == events[0].time
         assert (fact.state == "open") == (events[-1].state in OPEN) == (fact.closed_at is None)
         sha = next((event.sha for event in reversed(events) if event.sha), "")
+        repository = events[0].repository
         merges = [
-            event for event in history if isinstance(event, e.ChangeMerged) and event.sha == sha and sha
-        ]
+            event for event in history
+            if isinstance(event, e.ChangeMerged)
+            and (event.repository, event.sha) == (repository, sha) and sha
+        ]  # fmt: skip
         heads = [
             event.change for event in history
-            if isinstance(event, e.ChangeOpened | e.ChangeUpdated) and event.head_sha == sha and sha
+            if isinstance(event, e.ChangeOpened | e.ChangeUpdated)
+            and (event.repository, event.head_sha) == (repository, sha) and sha
         ]  # fmt: skip
         assert (fact.change != "") == bool(merges or heads)
         if merges:
