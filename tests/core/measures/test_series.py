@@ -27,6 +27,7 @@ from tests.worlds import (
     judged,
     merged,
     opened,
+    policy,
     reviewed,
     sha,
     ticked,
@@ -61,15 +62,13 @@ def run_of(*told: e.Event, until: float, parameters: Parameters = LONG) -> Run:
 
 
 def work(week: int, hotfixes: int = 0, things: int = 10, repository: str = "api") -> list[e.Event]:
-    """A week of merges, some of them emergencies."""
-    return [
-        merged(
-            f"{repository}#{100 * week + number + 1}",
-            WEEK * week + 10 + number,
-            emergency="hotfix" if number < hotfixes else "",
-        )
-        for number in range(things)
-    ]
+    """A week of merges that need no approval, some of them emergencies."""
+    told: list[e.Event] = [policy("none", approvals=0)]
+    for number in range(things):
+        name, at_hour = f"{repository}#{100 * week + number + 1}", WEEK * week + 10 + number
+        told.append(opened(name, at_hour - 1, author="p:1"))
+        told.append(merged(name, at_hour, author="p:1", emergency="hotfix" if number < hotfixes else ""))
+    return told
 
 
 def weeks_of(*hotfixes: int, things: int = 10) -> list[e.Event]:
@@ -186,7 +185,10 @@ def test_a_slow_rise_is_a_shift() -> None:
 def test_what_comes_late_restates_its_week_and_what_rests_on_it() -> None:
     weeks = [0, 1, 0, 0, 1, 0, 0, 5, 0, 1]
     run = run_of(*weeks_of(*weeks), until=10 * WEEK)
-    late = [merged(f"api#9{number}", 3 * WEEK + 1, emergency="hotfix") for number in range(6)]
+    late: list[e.Event] = []
+    for number in range(6):
+        late.append(opened(f"api#9{number}", 3 * WEEK, author="p:1"))
+        late.append(merged(f"api#9{number}", 3 * WEEK + 1, author="p:1", emergency="hotfix"))
     for event in late:
         run.take([event])
     expected = run_of(*weeks_of(*weeks), *late, until=10 * WEEK)
