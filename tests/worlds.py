@@ -226,6 +226,11 @@ def rewritten(name: str, hours: float, **fields: Any) -> e.ChangeUpdated:
     return _told(e.ChangeUpdated, "github", f"updated {hours}", hours, _change(name, fields))
 
 
+def measured(name: str, hours: float, value: float, **fields: Any) -> e.MeasurementReported:
+    told = {"measurement": name, "name": name, "value": value, **fields}
+    return _told(e.MeasurementReported, "ci", f"measured {hours}", hours, told)
+
+
 def ticked(hours: float) -> e.ClockTicked:
     return _told(e.ClockTicked, "clock", str(hours), hours, {"clock": "clock"})
 

@@ -26,7 +26,7 @@ class CommitSummary(NamedTuple):
     sha: str
     checks: int
     failed: int
-    #: whether a policy check failed on it, or somebody put it past a rule
+    #: whether a policy check ran on it, or somebody put it past a rule
     governed: bool = False
     #: whether any attempt ever failed
     red: bool = False
@@ -66,7 +66,7 @@ def summarise_commit(entity: Entity) -> CommitSummary:
         last[event.name] = event
     failed = sum(1 for event in last.values() if event.outcome in _RED)
     governed = any(
-        isinstance(event, RuleBypassed) or (event.kind == _POLICY and event.outcome in _RED)
+        isinstance(event, RuleBypassed) or event.kind == _POLICY
         for event in entity.events()
         if isinstance(event, RuleBypassed | CheckFinished)
     )

@@ -27,12 +27,13 @@ from tests.worlds import (
     owned,
     policy,
     reviewed,
+    rewritten,
     sha,
     team,
 )
 
 ME, OTHER, THIRD = "p:1", "p:2", "p:3"
-HEAD = "f" * 40
+HEAD, NEXT = "f" * 40, "e" * 40
 MINUTES_A_DAY = 24 * 60
 
 
@@ -208,11 +209,13 @@ def test_policy_checks_are_caught_waived_or_found_too_late() -> None:
     passed = checked("acme/api", HEAD, 3, "success", name="opa", kind="policy", attempt=2)
     late = checked("acme/api", sha("api#1"), 10, "failure", name="opa", kind="policy")
     unit = checked("acme/api", HEAD, 2, "failure", name="unit", kind="test")
+    pushed = rewritten("api#1", 4, author=ME, head_sha=NEXT)
+    narrowed = checked("acme/api", NEXT, 5, "success", name="opa", kind="policy")
     states = {}
     runs_of: dict[str, list[e.Event]] = {
         "open": [failed], "abandoned": [failed, abandoned("api#1", 9)], "mended": [failed, passed, merge()],
         "left": [failed, merge()], "late": [merge(), late], "mended, late": [failed, passed, merge(), late],
-        "unit": [unit, merge()],
+        "unit": [unit, merge()], "mended by a push": [failed, pushed, narrowed, merge()],
     }  # fmt: skip
     for name, runs in runs_of.items():
         told = Told(policy("all", approvals=0), request(), *runs)
@@ -220,6 +223,7 @@ def test_policy_checks_are_caught_waived_or_found_too_late() -> None:
     assert states == {
         "open": ["caught"], "abandoned": ["caught"], "mended": ["caught"], "left": ["waived"],
         "late": ["merged"], "mended, late": ["merged"], "unit": [],
+        "mended by a push": ["caught"],
     }  # fmt: skip
 
 
