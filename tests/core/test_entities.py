@@ -46,7 +46,7 @@ def test_bytes_of_before_an_event_had_more_fields_are_read() -> None:
     entity = Entity(event.change)
     entity.put(event)
     (told,) = msgspec.msgpack.decode(entity.snapshot())
-    assert told[-3:] == ["", [], []]
+    assert told[-3:] == [[], None, None]
     older = msgspec.msgpack.encode([told[:-3]])
     assert Entity.restore(event.change, older).events() == [event]
 

@@ -80,7 +80,9 @@ class Compliance:
                 self._stale[key] = None
 
     def settle(self) -> None:
-        """All rows that were marked are written."""
+        """All rows that were marked are written, and those of reviews, which are of some of these changes."""
+        for key in self._asked:
+            self._changes[key].pack()
         self._stale.clear()
         self._gone.clear()
         self._asked.clear()
@@ -118,9 +120,10 @@ class Compliance:
             return known
         entity = self._changes[key]
         fact = self._fact(key, summary, entity)
-        entity.pack()
         if key in self._stale:
             self._asked[key] = fact
+        else:
+            entity.pack()
         return fact
 
     def _summary_of(self, key: str) -> ChangeSummary | None:

@@ -112,9 +112,11 @@ class Reviewing:
             return known
         entity = self._changes[key]
         fact = self._fact(key, summary, entity)
-        entity.pack()
         if key in self._stale:
+            # it rests when everything is written: other measures read the same events
             self._asked[key] = fact
+        else:
+            entity.pack()
         return fact
 
     def _fact(self, key: str, summary: ChangeSummary, entity: Entity) -> ReviewFact:
