@@ -23,12 +23,16 @@ from tests.worlds import (
     back,
     burning,
     checked,
+    counted,
     declared,
     deployed,
     drifted,
+    found,
     incident,
     judged,
+    limited,
     merged,
+    objective,
     opened,
     packaged,
     resolved,
@@ -65,6 +69,15 @@ def history(services: Sequence[str] = ("api", "web")) -> list[e.Event]:
                 resolved(f"i{day}", 24 * day + 5),
                 drifted("network", 24 * day + 6),
             ]
+    told += [
+        found("injection", 30, sha=sha("api#1"), branch="main"),
+        limited("late-findings", cases_min=2),
+        # fails and passes on one commit: a flaky run
+        *(checked("acme/api", sha("api#2"), 26.1 + turn, outcome, name="unit", kind="test", attempt=turn + 2)
+          for turn, outcome in enumerate(("failure", "success"))),
+        objective("availability", period_days=7),
+        *(counted("availability", 50 + turn / 12, good=600, total=1_000) for turn in range(24)),
+    ]  # fmt: skip
     told += [judged("i2", 24 * 7, cause="v2"), judged("i6", 24 * 7, "merge", other_incident="i2")]
     told += [back(incident("j2", 24 * 2 + 4.5, "web", deduplication_key="checkout")), ticked(24 * 8)]
     return told

@@ -48,9 +48,13 @@ if TYPE_CHECKING:
 SWITCH_SECONDS = 0.001
 STEPS_NICENESS = 10
 #: what scanners found is for the security role
-SECURITY_TABLES = frozenset({"events_finding_reported"})
+SECURITY_TABLES = frozenset({"events_finding_reported", "findings"})
 #: table -> the rows of it that everybody may read; what was refused is kept as it came, with what was in it
-SHOWN_ROWS = {"events": "record != 'finding_reported'", "dead_letters": "bytes = ''"}
+SHOWN_ROWS = {
+    "events": "record != 'finding_reported'",
+    "dead_letters": "bytes = ''",
+    "signals": "signal != 'late-findings'",
+}
 
 
 def serve(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from pipeline.simulate.desk import Desk, Landed, envelope
 from pipeline.simulate.kinds import DEPENDENCY, KINDS, paths, title, words
 from pipeline.simulate.plan import DIRECT, LABELLED, WeekPlan
 from pipeline.simulate.planting import BOTTLENECK_SHARE, STAMPED_ELSEWHERE, STAMPED_SHARE
+from pipeline.simulate.ruling import RULED_SHARE, overridden, owners
 from pipeline.simulate.truth import TrueBypass, TrueReview
 
 HEADS_MAX = 5
@@ -96,6 +97,7 @@ class ChangeTeller:
         sha = shas[-1]
         if repository.queue and not labelled:
             self._queued(lead, source, key, name, number, merged, min(600, span // 8), sha, u[27])
+        add(owners(key, name, number, team.name, merged, u[31]))
         merger = self._organisation.queue_bot if repository.queue else (author if u[27] < 0.7 else reviewer)
         at = merged * M
         add(e.ChangeMerged(*envelope(f"{lead}merged", source, at, turn), key, name, number,
@@ -215,6 +217,8 @@ class ChangeTeller:
             name, None, "main", sha, [], text, author, author, None, plan.additions[row], plan.deletions[row],
             files, paths(kind, files, its.path, a, b, row), [f"@acme/{team.name}"])
         )  # fmt: skip
+        if u[28] < RULED_SHARE:
+            desk.events.append(overridden(name, sha, merged, author))
         row_ = TrueBypass(key, name, team.name, "push", its.team in desk.bypassers)
         desk.truths.append((merged, row_))
         self.on_main(its.repository, name, sha, merged, author, u[62])

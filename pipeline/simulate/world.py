@@ -24,6 +24,7 @@ from pipeline.simulate.options import MODES, Options, checked
 from pipeline.simulate.organisation import JOBS, PersonToken, organisation
 from pipeline.simulate.plan import REACH, Planner
 from pipeline.simulate.planting import Planting
+from pipeline.simulate.ruling import rules
 from pipeline.simulate.surroundings import Surroundings
 from pipeline.simulate.troubling import Incidents
 from pipeline.simulate.truth import TrueJob, TrueMode, TrueWorld, Truth
@@ -115,6 +116,7 @@ class World:
                     [instant * M for instant in instants], offsets, _RESPONSE_MINUTES,
                 )
             )  # fmt: skip
+        desk.events += rules(at)
         past, begin = options.begin - REACH, options.begin * M
         truths: list[Truth] = [
             TrueWorld(

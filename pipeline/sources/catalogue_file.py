@@ -151,7 +151,8 @@ def parse_catalogue(text: str, name: str) -> Catalogue:
     except BadYaml as error:
         mistakes.append(f"{name}:{error.line}: {error}")
     if not mistakes and not entries:
-        *sections, last = (f"{section}:" for section in SECTIONS.values())
+        # objectives stand with their services
+        *sections, last = (f"{section}:" for name, section in SECTIONS.items() if name != "objective")
         told = f"{', '.join(sections)} or {last}"
         mistakes.append(f"{name}: it declares nothing: write {told}, and names below it")
     if mistakes:

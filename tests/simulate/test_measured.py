@@ -34,5 +34,5 @@ def test_every_bypass_is_found_and_no_other(lived: Lived) -> None:
         assert found[change].bypassed == ["approvals"]
         assert found[change].approvals < found[change].approvals_needed
     assert {row.policies[-1] for change, row in found.items() if change not in merged} <= {
-        "default", "default-critical",
+        "everything", "critical",
     }  # fmt: skip

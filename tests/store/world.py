@@ -22,6 +22,7 @@ from pipeline.core.facts import (
     DeploymentFact,
     DriftFact,
     Fact,
+    FindingFact,
     FlakyRunFact,
     IncidentFact,
     OutcomeFact,
@@ -36,7 +37,7 @@ from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
 def facts() -> list[Fact]:
     return [
         *changes(), *deployments(), *incidents(), *others(), *reviews(), *checks(), *outcomes(),
-        *weekly_counts(), *budgets(), governed(),
+        *weekly_counts(), *budgets(), *governed(),
     ]  # fmt: skip
 
 
@@ -364,14 +365,16 @@ def budgets() -> list[Fact]:
     ]  # fmt: skip
 
 
-def governed() -> Fact:
-    """One that went past review, and whose owners did not approve."""
-    return row(
+def governed() -> list[Fact]:
+    """One that went past review, and whose owners did not approve; what a scanner found in it afterwards."""
+    found = row(FindingFact, finding="injection", change="acme/api#1", found_at=MONDAY, after_merge=True)
+    went = row(
         ComplianceFact, change="acme/api#1", repository="acme/api", service="api", team="core",
         state="merged", change_class="code", classes=["code"], opened_at=MONDAY - 20 * HOUR, merged_at=MONDAY,
         approvals_needed=1, bypassed=["label"], retro_review_due_at=MONDAY + 3 * DAY, owners_told=True,
         owners_needed=1, violations=["approvals"], violation_states=["waived"],
     )  # fmt: skip
+    return [went, found]
 
 
 def events(store: Store) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.applications import Starlette
 
+from pipeline.cli.live import SECURITY_TABLES, SHOWN_ROWS
 from pipeline.receive.serving import Server
 from pipeline.store import Store
 from pipeline.store.answering import Answers
@@ -143,8 +144,8 @@ def endpoint(dsn: str) -> Iterator[Endpoint]:
         store.migrate()
         fill(store)
         answers = Answers.of(store, CONNECTIONS)
-        hidden = {"viewer": {"events_finding_reported"}}
-        shown = {"viewer": {"events": "record != 'artifact_packaged'"}}
+        hidden = {"viewer": SECURITY_TABLES}
+        shown = {"viewer": {**SHOWN_ROWS, "events": "record != 'artifact_packaged'"}}
         served = ClickHouseHttp(answers, lambda told, _: ROLES.get(told), hidden, shown)
         server = Server(Starlette(routes=served.routes()))
         server.start()
