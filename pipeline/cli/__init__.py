@@ -126,6 +126,12 @@ def _doctor() -> click.Command:
     return doctor
 
 
+def _views() -> click.Command:
+    from pipeline.cli.computing import views
+
+    return views
+
+
 def _topics() -> click.Command:
     from pipeline.cli.cluster.topics import topics
 
@@ -170,6 +176,7 @@ COMMANDS: dict[str, Loader] = {
     "explain": _explain,
     "verdict": _verdict,
     "sql": _sql,
+    "views": _views,
     "evaluate": _evaluate,
     "replay": _replay,
     "export": _export,

@@ -79,6 +79,7 @@ def correlate(
         outcome.rows += again.rows
         outcome.dead_letters += again.dead_letters
         outcome.rebuilt = True
+    parts.store.refresh_ahead(progress)
     return outcome
 
 
@@ -95,6 +96,7 @@ def rebuilt(parts: Parts, progress: ProgressCall = silent) -> Outcome:
         summary = correlator(parts).rebuild(parts.workspace, progress)
         outcome.correlated, outcome.rows = summary.folded, summary.rows
         outcome.dead_letters += summary.dead_letters
+        parts.store.refresh_ahead(progress)
     outcome.rebuilt = True
     return outcome
 

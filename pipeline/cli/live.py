@@ -53,7 +53,10 @@ SECURITY_TABLES = frozenset({"events_finding_reported", "findings"})
 SHOWN_ROWS = {
     "events": "record != 'finding_reported'",
     "dead_letters": "bytes = ''",
-    "signals": "signal != 'late-findings'",
+    # also under the names that it has where it is computed ahead
+    **dict.fromkeys(
+        ("signals", "signals_now", "kept_signals", "refresh_signals"), "signal != 'late-findings'"
+    ),
 }
 
 

@@ -18,6 +18,8 @@ from pipeline import resources
 from pipeline.codec.blocks import BATCH_ROWS_MAX, Block, fact_blocks, is_time
 from pipeline.core.events import RECORDS
 from pipeline.core.facts import TABLES, Fact
+from pipeline.measuring import ProgressCall
+from pipeline.store.ahead import Ahead
 from pipeline.store.columns import events_to_arrow
 from pipeline.store.connection import Connection, connect
 from pipeline.store.errors import (
@@ -28,7 +30,7 @@ from pipeline.store.errors import (
     StoreMissing,
     StoreUnavailable,
 )
-from pipeline.store.migrations import split_statements
+from pipeline.store.migrations import read_views, split_statements
 from pipeline.store.reading import refuse_format, refuse_writing
 from pipeline.store.retrying import AT_ONCE, PATIENT, Patience
 from pipeline.store.rows import DeadLetterRow, Result, letters_block
@@ -128,6 +130,21 @@ class Store:
         migration, ``StoreMissing`` when one is gone.
         """
         return Schema(self._session).check(directory or resources.sql())
+
+    def keep_ahead(self, minutes: int | None, progress: ProgressCall) -> None:
+        """Compute the views that can be computed ahead now, and every ``minutes``; ``None``: when asked.
+
+        Raises ``ValueError`` for minutes that are none, ``ClusterRefused`` on a cluster of servers.
+        """
+        views = read_views(resources.sql() / "views")
+        if minutes is None:
+            Ahead(self._session).stop(views)
+        else:
+            Ahead(self._session).keep(views, minutes, progress)
+
+    def refresh_ahead(self, progress: ProgressCall) -> int:
+        """Compute anew what is computed ahead, and wait for it; how many views that were."""
+        return Ahead(self._session).refresh(progress)
 
     def insert_facts(
         self,

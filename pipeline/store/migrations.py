@@ -21,6 +21,7 @@ _STATEMENT = re.compile(
 )
 _COMMENTS_BEFORE = re.compile(r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
 _MADE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
+_AHEAD = re.compile(r"^-- Computed ahead by: ([\w, ]+)\.$", re.MULTILINE)
 _MARK = re.compile(r" \[[0-9a-f]{16}\]$")
 _FILE_NAME = re.compile(r"(?P<number>\d{3})_(?P<name>[a-z0-9_]+)\.sql")
 
@@ -86,6 +87,12 @@ class View(NamedTuple):
         """The first comment line: the question that the view answers."""
         first = self.text.lstrip().splitlines()[0] if self.text.strip() else ""
         return first.removeprefix("--").strip()
+
+    @property
+    def ahead_by(self) -> list[str]:
+        """The columns by which its rows are sorted where it is computed ahead; none: it never is."""
+        match = _AHEAD.search(self.text)
+        return re.findall(r"\w+", match[1]) if match is not None else []
 
     @property
     def statement(self) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver.binding import quote_identifier
 
+from pipeline.store.ahead import Ahead, KeptView
 from pipeline.store.errors import ClusterRefused, StoreMissing, StoreUnavailable
 from pipeline.store.migrations import (
     STATUS_TABLE,
@@ -197,15 +198,29 @@ class Schema:
     def _make_views(self, directory: Path) -> None:
         made = {name: table.comment for name, table in self._tables().items() if table.engine == "View"}
         views = {view.name: view for view in read_views(directory)}
+        ahead = Ahead(self._session)
+        kept, minutes = ahead.names(), ahead.minutes()
+        shown = {name: KeptView(view).shown() for name, view in views.items() if name in kept}
+        if minutes is not None and (
+            kept != {view.name for view in views.values() if view.ahead_by}
+            or any(made.get(name) != view.mark for name, view in shown.items())
+        ):
+            # another version has others, or other texts of them
+            ahead.keep([*views.values()], minutes, _unseen)
         for view in views.values():
-            if made.get(view.name) != view.mark:
+            if view.name not in shown and made.get(view.name) != view.mark:
                 self._session.command(view.statement, f"make the view {view.name}")
+        beside = {KeptView(view).computed for view in views.values()}
         for name, mark in made.items():
             # a view without our mark is somebody's own
-            if name not in views and is_ours(mark):
+            if name not in views and name not in beside and is_ours(mark):
                 self._session.command(
                     f"DROP VIEW IF EXISTS {quote_identifier(name)}", f"drop the view {name}"
                 )
+
+
+def _unseen(phase: str, done: int, total: int | None) -> None:
+    """Progress that nobody looks at."""
 
 
 def _text(value: object) -> str:

@@ -48,3 +48,4 @@ LEFT JOIN caused AS c ON c.workspace = b.workspace AND c.cause = b.deployment
 ORDER BY spent DESC, workspace, service, environment, slo, deployment
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, live_at, service, environment.

@@ -32,3 +32,4 @@ GROUP BY workspace, service, month
 ORDER BY month DESC, workspace, service
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, month, service.

@@ -53,3 +53,4 @@ LEFT JOIN
 GROUP BY workspace, week, change_class
 ORDER BY week DESC, workspace, change_class
 SETTINGS join_use_nulls = 0
+-- Computed ahead by: workspace, week, change_class.

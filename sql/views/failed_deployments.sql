@@ -127,3 +127,4 @@ WHERE c.likely > 0 OR isNotNull(u.rolled_back_at)
 ORDER BY live_at DESC, workspace, deployment
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, live_at, deployment.

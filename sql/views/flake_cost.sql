@@ -94,3 +94,4 @@ LEFT JOIN waited
 ORDER BY counted.week DESC, counted.workspace, counted.dimension, counted.value
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, week, dimension, value.

@@ -35,3 +35,4 @@ GROUP BY workspace, repository, week
 ORDER BY week DESC, workspace, repository
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, week, repository.

@@ -87,3 +87,4 @@ FROM
 )
 ORDER BY live_at DESC, workspace, service, environment, metric
 SETTINGS join_use_nulls = 0
+-- Computed ahead by: workspace, live_at, service, environment.

@@ -53,3 +53,4 @@ FROM
     INNER JOIN known AS k ON k.workspace = o.workspace
 ) AS r
 ORDER BY working_hours DESC NULLS LAST, turn_hours DESC, workspace, change
+-- Computed ahead by: workspace, change.

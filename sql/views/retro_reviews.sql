@@ -37,3 +37,4 @@ SELECT
 FROM (SELECT * FROM compliance FINAL WHERE notEmpty(bypassed) AND NOT bot) AS c
 INNER JOIN known AS k ON k.workspace = c.workspace
 ORDER BY isNull(retro_reviewed_at) DESC, retro_review_due_at, workspace, change
+-- Computed ahead by: workspace, merged_at, change.

@@ -63,3 +63,4 @@ FROM
 ARRAY JOIN dimensions AS d
 GROUP BY workspace, dimension, value
 ORDER BY overdue DESC, waiting DESC, workspace, dimension, value
+-- Computed ahead by: workspace, dimension, value.

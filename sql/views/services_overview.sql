@@ -52,3 +52,4 @@ LEFT JOIN broken AS b ON b.workspace = s.workspace AND b.service = s.service
 ORDER BY workspace, incidents DESC, deployments DESC, service
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, service.

@@ -284,3 +284,4 @@ FROM
 ) AS s
 INNER JOIN limits AS l ON l.workspace = s.workspace AND l.signal = s.signal
 ORDER BY open DESC, opened_at DESC, workspace, signal, subject
+-- Computed ahead by: workspace, signal, subject.

@@ -197,3 +197,4 @@ FROM drawn
 ORDER BY week DESC, workspace, dimension, value
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, week, dimension, value.

@@ -44,3 +44,4 @@ GROUP BY workspace, week, dimension, value
 ORDER BY week DESC, workspace, dimension, value
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, week, dimension, value.

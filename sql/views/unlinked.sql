@@ -156,3 +156,4 @@ WHERE n > 0
 ORDER BY workspace, n DESC, kind, detail
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, kind, detail.

@@ -35,6 +35,7 @@ def test_every_command_works_while_up_holds_the_directory(tmp_path: Path) -> Non
     commands: list[list[str | Path]] = [
         ["import", "history", history],
         ["sql", "--format", "json", "SELECT incident FROM incidents FINAL ORDER BY incident LIMIT 1"],
+        ["views"],
         ["explain", INCIDENT],
         ["verdict", INCIDENT, "--change", "none", "--by", "dana", "--because", "looked at it"],
         ["evaluate"],

@@ -143,6 +143,7 @@ CREATE OR REPLACE VIEW event_counts ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW failed_deployments ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW flake_cost ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW flaky_checks ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW freshness ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incident_candidates ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incidents_by_cause ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS
