@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 INSTALL_TRIES_MAX := 4
 RETRY_WAIT_SECONDS := 5
+# Tests run side by side, two where there are two cores; WORKERS=0 runs them one after the other.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n > 1 ? n : 0)))
 
 # The lock files hold hashes and no addresses: any index that serves the same bytes will do.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
@@ -41,7 +43,7 @@ examples: $(VENV)/.dev ## fetch what some tests need into the user's cache: GitH
 
 .PHONY: test
 test: check examples ## what a change has to pass: `make check`, then every test that takes no minutes
-	$(BIN)/python -m pytest -m "not nightly and not long" $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not nightly and not long" $(TESTS) $(ARGS)
 
 .PHONY: long
 long: $(VENV)/.dev examples ## the tests that `make test` leaves out, but for the nightly ones: clusters that break, many processes

@@ -7,6 +7,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -30,12 +31,39 @@ _WHY = {
     "slow": "takes seconds: run `make test`",
 }
 _left_out: dict[str, list[str]] = defaultdict(list)
+#: rooms whose tests start servers and processes, and look at the time: they would wait for each other
+_ONE_BY_ONE = {
+    "cli", "cluster", "deploy", "kafka", "live", "log", "receive", "registry", "security", "standby",
+}  # fmt: skip
+_ROOT = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side (`-n 2 --dist loadgroup`), those of one module stay together."""
+    for item in items:
+        room, *rest = item.path.relative_to(_ROOT).parts
+        item.add_marker(
+            pytest.mark.xdist_group("one by one" if rest and room in _ONE_BY_ONE else item.path.name)
+        )
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
     for item in items:
         marker = next((name for name in _WHY if item.get_closest_marker(name)), "")
         _left_out[marker].append(item.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells what it left out; all of them leave out the same."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["left_out"] = dict(_left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker left out is told by the one process that reports."""
+    _left_out.update(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
