@@ -17,6 +17,7 @@ from pipeline.core.entities import Entity
 from pipeline.core.events import MICROSECONDS, TeamDeclared
 from pipeline.core.facts import ReviewFact
 from pipeline.core.limits import ReviewLimits
+from pipeline.core.measures.classing import Classing
 from pipeline.core.measures.substance import is_rubber_stamp, remarks_of, substantive
 from pipeline.core.measures.turns import AUTHOR, MERGE, REVIEWERS, Course, Redness, Turn, course_of
 from pipeline.core.rows import Rows
@@ -36,6 +37,7 @@ class Reviewing:
         families: Mapping[str, Mapping[str, Entity]],
         catalogue: Catalogue,
         teams: Teams,
+        classing: Classing,
         building: Building,
     ) -> None:
         self._limits = limits
@@ -43,6 +45,7 @@ class Reviewing:
         self._commits = families["commit"]
         self._catalogue = catalogue
         self._teams = teams
+        self._classing = classing
         self._building = building
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
@@ -67,7 +70,7 @@ class Reviewing:
                 self._stale[change] = None
 
     def everything_corrected(self) -> None:
-        """Teams or services were declared anew: any row may name another one, or count other hours."""
+        """Teams, services or classes were declared anew: any row may name others, or count other hours."""
         for key, entity in self._changes.items():
             if _is_request(entity.summary):
                 self._stale[key] = None
@@ -185,6 +188,7 @@ class Reviewing:
             working_from=[],
             working_until=[],
             generated_lines=summary.generated_lines,
+            change_class=self._classing.of(entity, summary)[0],
         )
         if course.turns and course.turns[-1].end is None:
             self._tell_turn(fact, course, sums)
