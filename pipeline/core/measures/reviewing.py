@@ -144,10 +144,9 @@ class Reviewing:
         sums = _Sums(self._teams, owner, self._limits.response_target)
         for turn in course.turns:
             sums.add(turn, course.first_response_at)
-        limits = self._limits.remarks
         until = closed_at if closed_at is not None else entity.newest_at + 1
         remarks = [said for said in remarks_of(events, summary.author) if said.time < until]
-        substance = substantive(remarks, course.pushes, limits)
+        substance = substantive(remarks, course.pushes, self._limits.remarks)
         approved_after = course.approved_after
         lines = summary.written_lines
         fact = ReviewFact(
@@ -176,7 +175,7 @@ class Reviewing:
             comments=len(remarks),
             substantive_comments=substance,
             approval_seconds=None if approved_after is None else approved_after // MICROSECONDS,
-            rubber_stamp=is_rubber_stamp(lines, substance, approved_after, limits),
+            rubber_stamp=is_rubber_stamp(lines, substance, approved_after, self._limits.remarks),
             asked=list(course.asked_at),
             turn="",
             turn_since_at=None,
