@@ -17,6 +17,7 @@ from pipeline.core.entities import Entity
 from pipeline.core.grouping import LaneKey
 from pipeline.core.investigation import Investigation
 from pipeline.core.measures.budgets import Budgets
+from pipeline.core.measures.classing import Classing
 from pipeline.core.measures.compliance import Compliance
 from pipeline.core.measures.findings import Findings
 from pipeline.core.measures.flaking import Flaking
@@ -68,11 +69,12 @@ class Measured:
         delivery: Delivery,
         investigation: Investigation,
     ) -> None:
-        self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, building)
-        self.compliance = Compliance(families, catalogue, teams, policies, building)
+        self._classing = classing = Classing(policies)
+        self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, classing, building)
+        self.compliance = Compliance(families, catalogue, teams, policies, classing, building)
         self.findings = Findings(families, catalogue, building)
         self.flaking = Flaking(parameters.flakes, families, building)
-        self.outcomes = Outcomes(parameters, families, catalogue, building)
+        self.outcomes = Outcomes(parameters, families, catalogue, classing, building)
         self.budgets = Budgets(parameters, families, catalogue, delivery)
         self.series = Series(
             parameters, families, catalogue, self.reviewing, self.compliance, delivery, investigation.register
@@ -94,7 +96,9 @@ class Measured:
 
     def policies_corrected(self) -> None:
         """Classes of changes, or the review that they need, were declared anew."""
+        self.reviewing.everything_corrected()
         self.compliance.everything_corrected()
+        self.outcomes.everything_corrected()
 
     def objectives_corrected(self) -> None:
         """Objectives were declared anew."""
@@ -155,6 +159,7 @@ class Measured:
         self.flaking.write(rows, now)
         self.outcomes.write(rows)
         self.budgets.write(rows)
+        self._classing.settle()
 
     def settle(self, now: int, *, counted: bool) -> None:
         """All rows that were marked, or are due by now, are written already.
@@ -171,6 +176,7 @@ class Measured:
         self.flaking.settle(now)
         self.outcomes.settle()
         self.budgets.settle()
+        self._classing.settle()
 
     # -- forgetting -----------------------------------------------------------------------------
 

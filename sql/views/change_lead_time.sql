@@ -1,6 +1,6 @@
 -- How long do changes take from their opening to the merge, and from their first commit to running in production?
 -- One row per workspace, week of the merge (from Monday, UTC), dimension and value, newest first. Times in hours.
---   dimension, value              what the changes have in common: all, team, service, repository or size
+--   dimension, value              what the changes have in common: all, team, service, repository, size or change_class
 --   merged                        number of changes by people that reached the main line that week
 --   opened                        how many of them have a known opening before the merge: n of
 --   opened_to_merged_median, _p75, _p90
@@ -65,7 +65,8 @@ FROM
             pair -> pair.1 = 'all' OR pair.2 != '',
             [
                 ('all', ''), ('team', o.team::String), ('service', o.service::String),
-                ('repository', o.repository::String), ('size', o.size::String)
+                ('repository', o.repository::String), ('size', o.size::String),
+                ('change_class', o.change_class::String)
             ]
         ) AS dimensions
     FROM (SELECT * FROM outcomes FINAL WHERE state = 'merged') AS o

@@ -1,6 +1,6 @@
 -- How large are the changes that people write, without what machines write for them?
 -- One row per workspace, week of the merge (from Monday, UTC), dimension and value, newest first.
---   dimension, value   what the changes have in common: all, team, service or repository
+--   dimension, value   what the changes have in common: all, team, service, repository or change_class
 --   merged             number of changes by people that were merged that week
 --   sized              how many of them have a known size: n of what follows
 --   lines_median, _p75, _p90
@@ -42,7 +42,7 @@ FROM
             pair -> pair.1 = 'all' OR pair.2 != '',
             [
                 ('all', ''), ('team', team::String), ('service', service::String),
-                ('repository', repository::String)
+                ('repository', repository::String), ('change_class', change_class::String)
             ]
         ) AS dimensions
     FROM outcomes FINAL

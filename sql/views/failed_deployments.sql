@@ -102,6 +102,8 @@ SELECT
     d.workspace AS workspace,
     d.deployment AS deployment,
     d.service AS service,
+    s.team AS team,
+    d.repository AS repository,
     d.environment AS environment,
     d.tag AS tag,
     d.live_at AS live_at,
@@ -115,10 +117,12 @@ SELECT
     multiIf(c.likely = 0, 'rollback', isNull(u.rolled_back_at), 'incident', 'both') AS failed_by
 FROM
 (
-    SELECT workspace, deployment, service, environment, tag, live_at
+    SELECT workspace, deployment, service, repository, environment, tag, live_at
     FROM deployments FINAL
     WHERE transition != 'failed' AND NOT ignored
 ) AS d
+LEFT JOIN (SELECT workspace, service, team FROM services FINAL) AS s
+    ON s.workspace = d.workspace AND s.service = d.service
 LEFT JOIN blamed AS b ON b.workspace = d.workspace AND b.candidate = d.deployment
 LEFT JOIN caused AS c ON c.workspace = d.workspace AND c.cause = d.deployment
 LEFT JOIN undone AS u ON u.workspace = d.workspace AND u.rolls_back = d.deployment

@@ -1,6 +1,7 @@
 -- How long does a change take from opening to the merge, and from the merge to production?
--- One row per repository and week of the merge (from Monday, UTC), newest first. All times in hours.
---   merged                      number of changes merged that week
+-- One row per workspace, week of the merge (from Monday, UTC), dimension and value, newest first. All times in hours.
+--   dimension, value            what the changes have in common: all, team, service, repository, size or change_class
+--   merged                      number of changes merged that week, by people and by programs
 --   timed                       how many of them have a known opening: n of opened_to_merged
 --   opened_to_merged_median, _p75, _p90
 --   deployed                    how many of them are known to have reached production: n of merged_to_deployed
@@ -9,8 +10,9 @@
 -- not yet deployed are missing from `merged_to_deployed`, so that the newest weeks look faster than they are.
 SELECT
     workspace,
-    repository,
-    toStartOfWeek(assumeNotNull(merged_at), 1) AS week,
+    week,
+    d.1 AS dimension,
+    d.2 AS value,
     count() AS merged,
     count(opened_hours) AS timed,
     round(quantileExact(0.5)(opened_hours), 2) AS opened_to_merged_median,
@@ -23,16 +25,30 @@ SELECT
 FROM
 (
     SELECT
-        workspace,
-        repository,
-        merged_at,
-        dateDiff('second', opened_at, merged_at) / 3600 AS opened_hours,
-        dateDiff('second', merged_at, deployed_at) / 3600 AS deployed_hours
-    FROM changes FINAL
-    WHERE state = 'merged' AND merged_at IS NOT NULL
+        c.workspace AS workspace,
+        toStartOfWeek(assumeNotNull(c.merged_at), 1) AS week,
+        dateDiff('second', c.opened_at, c.merged_at) / 3600 AS opened_hours,
+        dateDiff('second', c.merged_at, c.deployed_at) / 3600 AS deployed_hours,
+        arrayFilter(
+            pair -> pair.1 = 'all' OR pair.2 != '',
+            [
+                ('all', ''), ('team', o.team::String), ('service', o.service::String),
+                ('repository', c.repository::String), ('size', o.size::String),
+                ('change_class', o.change_class::String)
+            ]
+        ) AS dimensions
+    FROM
+    (
+        SELECT workspace, change, repository, opened_at, merged_at, deployed_at
+        FROM changes FINAL
+        WHERE state = 'merged' AND isNotNull(merged_at)
+    ) AS c
+    LEFT JOIN (SELECT workspace, change, team, service, size, change_class FROM outcomes FINAL) AS o
+        ON o.workspace = c.workspace AND o.change = c.change
 )
-GROUP BY workspace, repository, week
-ORDER BY week DESC, workspace, repository
+ARRAY JOIN dimensions AS d
+GROUP BY workspace, week, dimension, value
+ORDER BY week DESC, workspace, dimension, value
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
--- Computed ahead by: workspace, week, repository.
+-- Computed ahead by: workspace, week, dimension, value.

@@ -1,6 +1,6 @@
 -- How many of the changes that reached the main line failed there: taken back, checks broken, or repaired later?
 -- One row per workspace, week of the merge (from Monday, UTC), dimension and value, newest first.
---   dimension, value   what the changes have in common: all, team, service, repository or size
+--   dimension, value   what the changes have in common: all, team, service, repository, size or change_class
 --   merged             number of changes merged that week that take nothing back: n
 --   reverted           how many of them were taken back on the main line
 --   restored           how many of these are in effect again: what took them back was taken back
@@ -92,7 +92,8 @@ FROM
             pair -> pair.1 = 'all' OR pair.2 != '',
             [
                 ('all', ''), ('team', o.team::String), ('service', o.service::String),
-                ('repository', o.repository::String), ('size', o.size::String)
+                ('repository', o.repository::String), ('size', o.size::String),
+                ('change_class', o.change_class::String)
             ]
         ) AS dimensions
     FROM (SELECT * FROM outcomes FINAL WHERE state = 'merged') AS o

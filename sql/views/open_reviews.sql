@@ -25,6 +25,7 @@ SELECT
     r.team AS team,
     r.bot AS bot,
     r.size AS size,
+    r.change_class AS change_class,
     r.turn AS turn,
     r.turn_hours AS turn_hours,
     r.waited_on AS waited_on,

@@ -1,6 +1,6 @@
 -- How often did a merge queue throw requests out, and why?
 -- One row per workspace, week of the ejection (from Monday, UTC), dimension, value and reason, newest first.
---   dimension, value   what the requests have in common: all, team, service or repository
+--   dimension, value   what the requests have in common: all, team, service, repository or change_class
 --   reason             why, in the source's own words (ci_failure, ci_timeout, merge_conflict, ...); empty: not told
 --   ejections          how often: n
 --   requests           number of requests that it happened to
@@ -25,7 +25,7 @@ FROM
             pair -> pair.1 = 'all' OR pair.2 != '',
             [
                 ('all', ''), ('team', team::String), ('service', service::String),
-                ('repository', repository::String)
+                ('repository', repository::String), ('change_class', change_class::String)
             ]
         ) AS dimensions
     FROM outcomes FINAL

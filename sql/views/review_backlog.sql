@@ -1,7 +1,7 @@
 -- How many requests wait for a review longer than they should, and where?
 -- One row per workspace, dimension and value, the most overdue first.
---   dimension, value       what the requests have in common: all, team, service, repository, size, or waited_on (a
---                          person's token or a team that was asked and has not answered)
+--   dimension, value       what the requests have in common: all, team, service, repository, size, change_class, or
+--                          waited_on (a person's token or a team that was asked and has not answered)
 --   as_of                  the moment that it is shown as of: now, or where nothing was received for two hours (an
 --                          import), the newest receipt of the workspace
 --   open                   number of open requests by people: n
@@ -53,7 +53,11 @@ FROM
         arrayFilter(
             pair -> pair.1 = 'all' OR pair.2 != '',
             arrayConcat(
-                [('all', ''), ('team', o.team::String), ('service', o.service::String), ('repository', o.repository::String), ('size', o.size::String)],
+                [
+                    ('all', ''), ('team', o.team::String), ('service', o.service::String),
+                    ('repository', o.repository::String), ('size', o.size::String),
+                    ('change_class', o.change_class::String)
+                ],
                 arrayMap(name -> ('waited_on', name::String), o.waited_on)
             )
         ) AS dimensions

@@ -1,6 +1,6 @@
 -- How much is said in reviews, and how many approvals can't have been more than a rubber stamp?
 -- One row per workspace, week of the merge (from Monday, UTC), dimension and value, newest first.
---   dimension, value          what the requests have in common: all, team, service, repository or size
+--   dimension, value          what the requests have in common: all, team, service, repository, size or change_class
 --   merged                    number of requests by people that were merged that week: n
 --   commented                 how many of them somebody else said anything about
 --   with_substance            how many of them have at least one substantive comment
@@ -39,7 +39,10 @@ FROM
         workspace, merged_at, bot, comments, substantive_comments, approval_seconds, rubber_stamp, lines, generated_lines,
         arrayFilter(
             pair -> pair.1 = 'all' OR pair.2 != '',
-            [('all', ''), ('team', team), ('service', service), ('repository', repository), ('size', size)]
+            [
+                ('all', ''), ('team', team), ('service', service), ('repository', repository), ('size', size),
+                ('change_class', change_class)
+            ]
         ) AS dimensions
     FROM reviews FINAL
     WHERE state = 'merged' AND isNotNull(merged_at)

@@ -1,7 +1,7 @@
 -- How long do requests wait for their reviewers: until the first response, and over all rounds?
 -- One row per workspace, week in which requests became ready for review (from Monday, UTC), dimension and value,
 -- newest first. All times in hours.
---   dimension, value            what the requests have in common: all, team, service, repository or size
+--   dimension, value            what the requests have in common: all, team, service, repository, size or change_class
 --   requests                    number of requests by people that became ready for review that week: n
 --   responses                   how many of them had a response: n of the response times
 --   no_response                 how many were merged or abandoned without one
@@ -53,7 +53,10 @@ FROM
         if(state = 'open', NULL, rounds) AS closed_rounds,
         arrayFilter(
             pair -> pair.1 = 'all' OR pair.2 != '',
-            [('all', ''), ('team', team), ('service', service), ('repository', repository), ('size', size)]
+            [
+                ('all', ''), ('team', team), ('service', service), ('repository', repository), ('size', size),
+                ('change_class', change_class)
+            ]
         ) AS dimensions
     FROM reviews FINAL
     WHERE isNotNull(ready_at)

@@ -1,6 +1,6 @@
 -- How long does a request take from its opening to its merge, small ones and large ones?
 -- One row per workspace, week of the merge (from Monday, UTC), dimension and value, newest first. All times in hours.
---   dimension, value             what the requests have in common: all, team, service, repository or size
+--   dimension, value             what the requests have in common: all, team, service, repository, size or change_class
 --   merged                       number of requests by people that were merged that week: n
 --   opened_to_merged_median, _p75, _p90
 --   ready_to_merged_median, _p75, _p90
@@ -34,7 +34,10 @@ FROM
         if(isNull(ready_at), NULL, greatest(0, dateDiff('second', ready_at, assumeNotNull(merged_at))) / 3600) AS ready_hours,
         arrayFilter(
             pair -> pair.1 = 'all' OR pair.2 != '',
-            [('all', ''), ('team', team), ('service', service), ('repository', repository), ('size', size)]
+            [
+                ('all', ''), ('team', team), ('service', service), ('repository', repository), ('size', size),
+                ('change_class', change_class)
+            ]
         ) AS dimensions
     FROM reviews FINAL
     WHERE state = 'merged' AND isNotNull(merged_at)

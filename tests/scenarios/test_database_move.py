@@ -67,7 +67,9 @@ def test_a_move_with_a_plan_its_reviewers_and_its_figures(story: Story) -> None:
     effect = {row["metric"]: row["ratio"] for row in story.ask(
         "SELECT metric, ratio FROM metrics_by_deployment WHERE deployment = 'v2'")}  # fmt: skip
     assert effect == {"read_ms_eu": 0.2222, "replication_lag_s": 8, "database_cost": 1.3}
-    outcome = story.one("SELECT * FROM class_outcomes WHERE change_class = 'database-migration'")
+    outcome = story.one(
+        "SELECT * FROM class_outcomes WHERE dimension = 'all' AND change_class = 'database-migration'"
+    )
     assert (outcome["merged"], outcome["deployed"], outcome["incidents"]) == (1, 1, 0)
     assert outcome["check_pass_rate"] == 1
     lead = story.one("SELECT * FROM changes FINAL WHERE change = 'acme/store#4'")

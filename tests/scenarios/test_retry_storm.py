@@ -72,7 +72,10 @@ def test_the_storm_is_traced_to_its_change_and_the_fix_is_reviewed_as_it_should(
     fix = story.one("SELECT * FROM compliance FINAL WHERE change = 'acme/api#2'")
     assert (fix["change_class"], fix["approvals_needed"], fix["roles_missing"]) == ("fix", 2, [])
     assert fix["bypassed"] == []
-    outcome = story.one("SELECT sum(incidents) AS incidents FROM class_outcomes WHERE change_class = 'code'")
+    outcome = story.one(
+        "SELECT sum(incidents) AS incidents FROM class_outcomes"
+        " WHERE dimension = 'all' AND change_class = 'code'"
+    )
     assert outcome["incidents"] > 0.9
 
 

@@ -56,7 +56,9 @@ def test_the_trade_off_stands_beside_the_change(story: Story) -> None:
     assert effect["p99_ms"]["ratio"] == 0.4444
     assert effect["cost_per_million"]["ratio"] == 1.2
     assert effect["cost_per_million"]["change_classes"] == ["serverless"]
-    outcome = story.one("SELECT * FROM class_outcomes WHERE change_class = 'serverless'")
+    outcome = story.one(
+        "SELECT * FROM class_outcomes WHERE dimension = 'all' AND change_class = 'serverless'"
+    )
     assert (outcome["merged"], outcome["deployed"], outcome["reverted"]) == (1, 1, 0)
     # the canary was seen on its way, and nothing burnt
     assert story.one("SELECT live_at > started_at AS staged FROM deployments FINAL WHERE tag = 'v2'")

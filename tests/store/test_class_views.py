@@ -27,10 +27,11 @@ def merged(number: int, **told: object) -> tuple[Fact, Fact]:
     key = f"acme/api#{number}"
     rules = {name: told.pop(name) for name in ("bypassed", "violations", "approvals", "bot") if name in told}
     change_class = told.pop("change_class", "iam")
+    place = {"repository": "acme/api", "service": "api", "team": told.pop("team", "")}
     return (
         row(
             ComplianceFact, change=key, state="merged", merged_at=MONDAY, opened_at=MONDAY - HOUR,
-            change_class=change_class, classes=[change_class], **rules,
+            change_class=change_class, classes=[change_class], **place, **rules,
         ),
         row(ChangeFact, change=key, state="merged", merged_at=MONDAY, **told),
     )  # fmt: skip
@@ -41,7 +42,7 @@ def test_outcomes_by_class(store: Store) -> None:
         store,
         *merged(1, deployed_at=MONDAY + HOUR, checks=4, failed_checks=1, approvals=2),
         *merged(2, deployed_at=MONDAY + 5 * HOUR, checks=6, bypassed=["label"], reverted_by=["acme/api#9"]),
-        *merged(3, checks=0, violations=["approvals", "check opa"], approvals=1),
+        *merged(3, checks=0, violations=["approvals", "check opa"], approvals=1, team="core"),
         *merged(4, bot=True),
         *merged(5, change_class="docs"),
         row(ChangeAttributionFact, incident="i", change="acme/api#1", probability=0.25),
@@ -50,13 +51,19 @@ def test_outcomes_by_class(store: Store) -> None:
         row(FindingFact, finding="b", change="acme/api#1"),
     )
     columns = (
-        "toString(week), change_class, merged, deployed, hours_to_production, approvals, checks,"
-        " failed_checks, check_pass_rate, policy_failures, findings, incidents, reverted, bypassed, by_bots"
+        "toString(week), change_class, dimension, value, merged, deployed, hours_to_production, approvals,"
+        " checks, failed_checks, check_pass_rate, policy_failures, findings, incidents, reverted, bypassed,"
+        " by_bots"
     )
-    week = "2024-01-01"
+    week, everywhere = "2024-01-01", (("all", ""), ("repository", "acme/api"), ("service", "api"))
+    docs, iam = (
+        (1, 0, None, 0.0, 0, 0, None, 0, 0, 0.0, 0, 0, 0),
+        (3, 2, 6.0, 1.0, 10, 1, 0.9, 1, 1, 0.75, 1, 1, 1),
+    )
     assert ask(store, columns, "class_outcomes") == [
-        (week, "docs", 1, 0, None, 0.0, 0, 0, None, 0, 0, 0.0, 0, 0, 0),
-        (week, "iam", 3, 2, 6.0, 1.0, 10, 1, 0.9, 1, 1, 0.75, 1, 1, 1),
+        *((week, "docs", *place, *docs) for place in everywhere),
+        *((week, "iam", *place, *iam) for place in everywhere),
+        (week, "iam", "team", "core", 1, 0, None, 1.0, 0, 0, None, 1, 0, 0.0, 0, 0, 0),
     ]
 
 

@@ -86,12 +86,12 @@ def test_a_drift_while_several_are_under_way_is_explained_by_any_of_them(store: 
 
 def test_failed_deployments(world: Store) -> None:
     columns = (
-        "deployment, incidents, likely_incidents, rolled_back_at, resolved_at, recovered_at, recovery_hours,"
-        " failed_by"
+        "deployment, service, team, repository, environment, incidents, likely_incidents, rolled_back_at,"
+        " resolved_at, recovered_at, recovery_hours, failed_by"
     )
     back, resolved = moment(MONDAY + DAY + 6 * HOUR), moment(MONDAY + DAY + 2 * HOUR)
     assert ask(world, columns, "failed_deployments") == [
-        ("d2", 0.8, 1, back, resolved, resolved, 2.0, "both")
+        ("d2", "api", "core", "acme/api", "production", 0.8, 1, back, resolved, resolved, 2.0, "both")
     ]
 
 
@@ -120,6 +120,8 @@ def test_main_line_failures(world: Store) -> None:
     api = (2, 1, 1, 0, 1.0, 2, 1, 1, 2.0, 0, 2, 1.0, 1, 2)
     assert ask(world, columns, "main_line_failures") == [
         ("2024-01-01", "all", "", 3, 1, 1, 0, 1.0, 2, 1, 1, 2.0, 0, 2, 0.6667, 1, 2),
+        ("2024-01-01", "change_class", "code", *api),
+        ("2024-01-01", "change_class", "iac", 1, 0, 0, 0, None, 0, 0, 0, None, 0, 0, 0.0, 0, 0),
         ("2024-01-01", "repository", "acme/api", *api),
         ("2024-01-01", "repository", "acme/library", 1, 0, 0, 0, None, 0, 0, 0, None, 0, 0, 0.0, 0, 0),
         ("2024-01-01", "service", "api", *api),
@@ -161,7 +163,8 @@ def test_a_later_change_that_names_the_incident_is_a_fix(
 
 def test_queue_ejections(world: Store) -> None:
     columns = "toString(week), dimension, value, reason, ejections, requests, merged"
-    week, core = "2024-01-01", (("repository", "acme/api"), ("service", "api"), ("team", "core"))
+    week = "2024-01-01"
+    core = (("change_class", "code"), ("repository", "acme/api"), ("service", "api"), ("team", "core"))
     assert ask(world, columns, "queue_ejections") == [
         *(
             (week, dimension, value, reason, 1, 1, 0)
@@ -182,6 +185,10 @@ def test_change_size(world: Store) -> None:
     assert ask(world, "value, merged, sized", "change_size", "WHERE dimension = 'repository'") == [
         ("acme/api", 5, 1),
         ("acme/library", 1, 0),
+    ]
+    assert ask(world, "value, merged, sized", "change_size", "WHERE dimension = 'change_class'") == [
+        ("code", 5, 1),
+        ("iac", 1, 0),
     ]
 
 
@@ -206,6 +213,11 @@ def test_change_lead_time(store: Store) -> None:
     assert ask(store, LEAD, "change_lead_time", everything) == [(5, 2, 20.0, 2, 1, 24.0, 23.0, 23.0, 0, 1, 0)]
     assert ask(store, LEAD, "change_lead_time", "WHERE dimension = 'size'") == [
         (1, 1, 20.0, 1, 1, 24.0, 2.0, 2.0, 0, 0, 0)
+    ]
+    of_classes = "WHERE dimension = 'change_class'"
+    assert ask(store, "value, merged, deployed", "change_lead_time", of_classes) == [
+        ("code", 4, 2),
+        ("iac", 1, 0),
     ]
     picked = row(
         ChangeFact, change="acme/api#2", repository="acme/api", state="merged", merged_at=MONDAY + HOUR,

@@ -17,6 +17,8 @@ def test_time_to_merge(world: Store) -> None:
     assert ask(world, columns, "time_to_merge") == [
         # of two the median is the greater one
         (monday, "all", "", 2, 20.0, 12.0, 8.0, 4.0, 9.0, 0),
+        (monday, "change_class", "code", *one),
+        (monday, "change_class", "iac", *other),
         (monday, "repository", "acme/api", *one),
         (monday, "repository", "acme/library", *other),
         (monday, "service", "api", *one),
@@ -37,6 +39,12 @@ def test_review_response(world: Store) -> None:
         # the week of the eleventh day: of three one has an answer, and that one came late
         ("2024-01-08", "", 3, 1, 0, 2, 1.0, 5.56, 0.0, 0, None, None, None, 1),
         ("2023-12-25", "", 2, 1, 1, 0, 2.0, 1.0, 1.0, 2, 4.0, 2.0, 1, 0),
+    ]
+    of_classes = "WHERE dimension = 'change_class'"
+    assert ask(world, "value, requests, waiting_median", "review_response", of_classes) == [
+        ("code", 3, None),
+        ("code", 1, 3.0),
+        ("iac", 1, 4.0),
     ]
     sizes = "WHERE dimension = 'size'"
     assert ask(world, "value, requests, waiting_median", "review_response", sizes) == [
@@ -61,8 +69,10 @@ def test_review_quality(world: Store) -> None:
         "value, merged, commented, with_substance, substance_rate, comments_median, stampable, rubber_stamps,"
         " rubber_stamp_rate, without_size, by_bots"
     )
-    assert ask(world, columns, "review_quality", "WHERE dimension IN ('all', 'size')") == [
+    assert ask(world, columns, "review_quality", "WHERE dimension IN ('all', 'change_class', 'size')") == [
         ("", 2, 1, 1, 0.5, 3, 1, 1, 1.0, 1, 0),
+        ("code", 1, 1, 1, 1.0, 3, 0, 0, None, 1, 0),
+        ("iac", 1, 0, 0, 0.0, 0, 1, 1, 1.0, 0, 0),
         ("huge", 1, 0, 0, 0.0, 0, 1, 1, 1.0, 0, 0),
         ("small", 1, 1, 1, 1.0, 3, 0, 0, None, 1, 0),
     ]
@@ -77,6 +87,9 @@ def test_open_reviews(world: Store) -> None:
         ("acme/api#8", "reviewers", 8.0, [], 1.0, 4.0, 0, 8.0, as_of),
         ("acme/api#6", "author", 47.0, [], None, None, 0, 48.0, as_of),
     ]
+    assert ask(world, "DISTINCT team, service, repository, change_class", "open_reviews") == [
+        ("core", "api", "acme/api", "code")
+    ]
 
 
 def test_review_backlog(world: Store) -> None:
@@ -88,6 +101,7 @@ def test_review_backlog(world: Store) -> None:
     named = (1, 1, 1, 0, 0, 7.0, 7.0, "acme/api#5", 0)
     assert ask(world, columns, "review_backlog") == [
         ("all", "", *all_of_them),
+        ("change_class", "code", *all_of_them),
         ("repository", "acme/api", *all_of_them),
         ("service", "api", *all_of_them),
         ("size", "small", *all_of_them),

@@ -8,13 +8,22 @@ from pathlib import Path
 import pytest
 
 from pipeline import resources
-from pipeline.core.facts import TABLES, DeploymentFact, IncidentFact
+from pipeline.core.facts import TABLES, ChangeFact, DeploymentFact, IncidentFact
 from pipeline.store import Result, Store
 from pipeline.store.migrations import read_views
 from tests.store.conftest import fresh
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, moment, row
 from tests.store.world import ask, fill, fill_superseded
 
+#: what the deployments of the world have in common that have a repository
+API = (
+    ("all", ""),
+    ("environment", "production"),
+    ("repository", "acme/api"),
+    ("service", "api"),
+    ("service in environment", "api in production"),
+    ("team", "core"),
+)
 VIEWS = sorted((resources.sql() / "views").glob("*.sql"))
 
 
@@ -179,32 +188,77 @@ def test_nobody_misses_declarations_where_there_are_none(store: Store) -> None:
 
 
 def test_deployment_frequency(world: Store) -> None:
-    columns = "service, environment, toString(week), deployments, rollbacks, failed, changes, days"
+    columns = "toString(week), dimension, value, deployments, rollbacks, failed, changes, days"
+    late, early = "2024-01-08", "2024-01-01"
+    api = (3, 1, 0, 2, 2)
     assert ask(world, columns, "deployment_frequency") == [
-        ("api", "production", "2024-01-08", 0, 0, 1, 0, 0),
-        ("api", "production", "2024-01-01", 3, 1, 0, 2, 2),
-        ("web", "production", "2024-01-01", 1, 0, 0, 0, 1),
+        *((late, *place, 0, 0, 1, 0, 0) for place in API),
+        (early, "all", "", 4, 1, 0, 2, 2),
+        (early, "environment", "production", 4, 1, 0, 2, 2),
+        (early, "repository", "acme/api", *api),
+        (early, "service", "api", *api),
+        (early, "service", "web", 1, 0, 0, 0, 1),
+        (early, "service in environment", "api in production", *api),
+        (early, "service in environment", "web in production", 1, 0, 0, 0, 1),
+        (early, "team", "core", *api),
     ]
+
+
+def test_only_production_is_measured_where_environments_are_added_up(store: Store) -> None:
+    fill(store)
+    told = {"service": "api", "repository": "acme/api", "environment": "staging", "transition": "forward"}
+    tried = row(DeploymentFact, deployment="s1", live_at=MONDAY + 15 * DAY, **told)
+    store.insert_facts("deployments", WORKSPACE, 3, [tried])
+    for view in ("deployment_frequency", "change_fail_rate"):
+        ((places,),) = ask(
+            store, "arraySort(groupArray((dimension, value)))", view, "WHERE value LIKE '%staging'"
+        )
+        assert places == [("environment", "staging"), ("service in environment", "api in staging")]
+    ((deployments,),) = ask(store, "deployments", "change_fail_rate", "WHERE dimension = 'team'")
+    assert deployments == 3
 
 
 def test_lead_time(world: Store) -> None:
     columns = (
-        "repository, toString(week), merged, timed, opened_to_merged_median, opened_to_merged_p90,"
+        "dimension, value, merged, timed, opened_to_merged_median, opened_to_merged_p90,"
         " deployed, merged_to_deployed_median, merged_to_deployed_p75"
     )
-    assert ask(world, columns, "lead_time") == [
-        # quantileExact takes the upper of two
-        ("acme/api", "2024-01-01", 4, 2, 20.0, 20.0, 2, 23.0, 23.0),
-        ("acme/library", "2024-01-01", 1, 0, None, None, 0, None, None),
+    # quantileExact takes the upper of two
+    api, library = (4, 2, 20.0, 20.0, 2, 23.0, 23.0), (1, 0, None, None, 0, None, None)
+    assert ask(world, columns, "lead_time", "WHERE toString(week) = '2024-01-01'") == [
+        ("all", "", 5, 2, 20.0, 20.0, 2, 23.0, 23.0),
+        ("change_class", "code", *api),
+        ("change_class", "iac", *library),
+        ("repository", "acme/api", *api),
+        ("repository", "acme/library", *library),
+        ("service", "api", *api),
+        ("service", "library", *library),
+        ("size", "tiny", 1, 1, 20.0, 20.0, 1, 2.0, 2.0),
+        ("team", "core", *api),
+    ]
+
+
+def test_lead_time_of_a_change_of_which_nothing_else_is_known(store: Store) -> None:
+    told = {"change": "acme/api#1", "repository": "acme/api", "state": "merged", "merged_at": MONDAY}
+    store.insert_facts("changes", WORKSPACE, 1, [row(ChangeFact, **told)])
+    assert ask(store, "dimension, value, merged", "lead_time") == [
+        ("all", "", 1),
+        ("repository", "acme/api", 1),
     ]
 
 
 def test_change_fail_rate(world: Store) -> None:
-    assert ask(
-        world, "service, toString(month), deployments, incidents, failures, rate", "change_fail_rate"
-    ) == [
-        ("api", "2024-01-01", 3, 2, 1.4, 0.4667),
-        ("web", "2024-01-01", 1, 0, 0.0, 0.0),
+    columns = "dimension, value, deployments, incidents, failures, rate"
+    api = (3, 2, 1.4, 0.4667)
+    assert ask(world, columns, "change_fail_rate", "WHERE toString(month) = '2024-01-01'") == [
+        ("all", "", 4, 2, 1.4, 0.35),
+        ("environment", "production", 4, 2, 1.4, 0.35),
+        ("repository", "acme/api", *api),
+        ("service", "api", *api),
+        ("service", "web", 1, 0, 0.0, 0.0),
+        ("service in environment", "api in production", *api),
+        ("service in environment", "web in production", 1, 0, 0.0, 0.0),
+        ("team", "core", *api),
     ]
 
 

@@ -102,6 +102,7 @@ def changes() -> list[Fact]:
 def deployment(key: str, live_at: int, **told: object) -> DeploymentFact:
     told = {"service": "api", "environment": "production", "kind": "service", "outcome": "success",
             "transition": "forward", "link_rule": "branch", **told}  # fmt: skip
+    told.setdefault("repository", f"acme/{told['service']}" if told["service"] == "api" else "")
     return row(DeploymentFact, deployment=key, live_at=live_at, **told)
 
 
@@ -230,7 +231,7 @@ def ask(store: Store, columns: str, view: str, where: str = "") -> list[tuple[ob
 def reviewed(change: str, opened_at: int, **told: object) -> ReviewFact:
     known = {
         "repository": change.partition("#")[0], "ready_at": opened_at, "state": "open", "service": "api",
-        "team": "core", "size": "small", "response_target_seconds": 4 * 3600,
+        "team": "core", "size": "small", "change_class": "code", "response_target_seconds": 4 * 3600,
         "review_target_seconds": 4 * 3600 if told.get("turn") == "reviewers" else None,
     }  # fmt: skip
     return row(ReviewFact, change=change, opened_at=opened_at, **known | told)
@@ -260,7 +261,7 @@ def reviews() -> list[Fact]:
         reviewed(
             "acme/library#1", MONDAY - 4 * HOUR, merged_at=MONDAY, closed_at=MONDAY, state="merged",
             waiting_seconds=4 * 3600, rounds=1, service="library", team="", size="huge", lines=5_000,
-            approval_seconds=60, rubber_stamp=True,
+            change_class="iac", approval_seconds=60, rubber_stamp=True,
         ),
         waiting(
             "acme/api#5", MONDAY + 10 * DAY + 10 * HOUR, review_due_at=MONDAY + 10 * DAY + 14 * HOUR,
@@ -306,7 +307,7 @@ def checks() -> list[Fact]:
 def became(change: str, merged_at: int | None = None, **told: object) -> OutcomeFact:
     known = {
         "repository": change.partition("#")[0], "service": "api", "team": "core", "branch": "main",
-        "state": "open" if merged_at is None else "merged",
+        "change_class": "code", "state": "open" if merged_at is None else "merged",
     }  # fmt: skip
     return row(OutcomeFact, change=change, merged_at=merged_at, **known | told)
 
@@ -328,7 +329,7 @@ def outcomes() -> list[Fact]:
         became("acme/api#4", MONDAY + 2 * DAY, undoes=True),
         became("acme/api#5", ejections=[MONDAY + HOUR, MONDAY + 2 * HOUR], ejected_for=["ci_failure", ""]),
         became("acme/api#9", MONDAY, branch="release", reverted_at=MONDAY + DAY),
-        became("acme/library#1", MONDAY, service="library", team=""),
+        became("acme/library#1", MONDAY, service="library", team="", change_class="iac"),
     ]  # fmt: skip
 
 

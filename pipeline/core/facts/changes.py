@@ -98,6 +98,7 @@ class ReviewFact(Fact):
     working_from: list[int]
     working_until: list[int]
     generated_lines: int | None
+    change_class: str
 
 
 class ComplianceFact(Fact):
@@ -175,6 +176,7 @@ class OutcomeFact(Fact):
     green_by: str
     ejections: list[int]
     ejected_for: list[str]
+    change_class: str
 
 
 class ChangeAttributionFact(Fact):

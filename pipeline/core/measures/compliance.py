@@ -17,6 +17,7 @@ from pipeline.core.entities import Entity
 from pipeline.core.events import RuleBypassed
 from pipeline.core.facts import ComplianceFact
 from pipeline.core.measures.approvals import Missing, Owners, reviewed_after, standing_approvals
+from pipeline.core.measures.classing import Classing, day_of
 from pipeline.core.policies import Policies
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
@@ -43,6 +44,7 @@ class Compliance:
         catalogue: Catalogue,
         teams: Teams,
         policies: Policies,
+        classing: Classing,
         building: Building,
     ) -> None:
         self._changes = families["change"]
@@ -50,6 +52,7 @@ class Compliance:
         self._catalogue = catalogue
         self._teams = teams
         self._policies = policies
+        self._classing = classing
         self._building = building
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
@@ -136,11 +139,9 @@ class Compliance:
         declared = self._catalogue.declared.get(service)
         tier = declared.tier if declared is not None else None
         events = entity.events()
-        # an open request is held against what was in force when something last happened to it
-        day = summary.merged_at if summary.merged_at is not None else events[-1].time
-        of_day = self._policies.at(day)
-        classes = of_day.classes.of(summary.paths, summary.labels)
-        need = of_day.need(tuple(classes), tier)
+        day = day_of(entity, summary)
+        classes = self._classing.of(entity, summary)
+        need = self._policies.at(day).need(classes, tier)
         approvals = standing_approvals(events, summary.author, summary.merged_at)
         owners = Owners(events, summary.owners, approvals, self._teams, day)
         checks, rules, sources = self._commits_say(summary)
@@ -170,7 +171,7 @@ class Compliance:
             team=declared.team if declared is not None else "",
             tier=tier,
             change_class=classes[0],
-            classes=classes,
+            classes=list(classes),
             branch=summary.branch,
             bot=summary.bot,
             direct=direct,

@@ -19,6 +19,7 @@ from pipeline.core.changes import ChangeSummary
 from pipeline.core.checks import CheckEnd, CommitSummary, ends_of
 from pipeline.core.entities import Entity
 from pipeline.core.facts import OutcomeFact
+from pipeline.core.measures.classing import Classing
 from pipeline.core.measures.undoing import reverted_in_turn, undoings_of
 from pipeline.core.parameters import Parameters
 from pipeline.core.rows import Rows
@@ -34,6 +35,7 @@ class Outcomes:
         parameters: Parameters,
         families: Mapping[str, Mapping[str, Entity]],
         catalogue: Catalogue,
+        classing: Classing,
         building: Building,
     ) -> None:
         self._sizes = parameters.reviewing
@@ -44,6 +46,7 @@ class Outcomes:
         self._changes = families["change"]
         self._commits = families["commit"]
         self._catalogue = catalogue
+        self._classing = classing
         self._building = building
         #: changes before this stay as they were written
         self._settled_before = 0
@@ -111,7 +114,7 @@ class Outcomes:
                 del self._red[branch]
 
     def everything_corrected(self) -> None:
-        """Teams or services were declared anew: any row may name another one."""
+        """Teams, services or classes were declared anew: any row may name another one."""
         self._stale.update(dict.fromkeys(self._changes))
 
     def forget_before(self, before: int) -> None:
@@ -176,6 +179,7 @@ class Outcomes:
             green_by="",
             ejections=[at for at, _ in summary.ejections],
             ejected_for=[reason for _, reason in summary.ejections],
+            change_class=self._classing.of(self._changes[key], summary)[0],
         )
         place = stands(key, summary)
         if place is not None:

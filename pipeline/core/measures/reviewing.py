@@ -17,6 +17,7 @@ from pipeline.core.entities import Entity
 from pipeline.core.events import MICROSECONDS, TeamDeclared
 from pipeline.core.facts import ReviewFact
 from pipeline.core.limits import ReviewLimits
+from pipeline.core.measures.classing import Classing
 from pipeline.core.measures.substance import is_rubber_stamp, remarks_of, substantive
 from pipeline.core.measures.turns import AUTHOR, MERGE, REVIEWERS, Course, Redness, Turn, course_of
 from pipeline.core.rows import Rows
@@ -36,6 +37,7 @@ class Reviewing:
         families: Mapping[str, Mapping[str, Entity]],
         catalogue: Catalogue,
         teams: Teams,
+        classing: Classing,
         building: Building,
     ) -> None:
         self._limits = limits
@@ -43,6 +45,7 @@ class Reviewing:
         self._commits = families["commit"]
         self._catalogue = catalogue
         self._teams = teams
+        self._classing = classing
         self._building = building
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
@@ -67,7 +70,7 @@ class Reviewing:
                 self._stale[change] = None
 
     def everything_corrected(self) -> None:
-        """Teams or services were declared anew: any row may name another one, or count other hours."""
+        """Teams, services or classes were declared anew: any row may name others, or count other hours."""
         for key, entity in self._changes.items():
             if _is_request(entity.summary):
                 self._stale[key] = None
@@ -141,10 +144,9 @@ class Reviewing:
         sums = _Sums(self._teams, owner, self._limits.response_target)
         for turn in course.turns:
             sums.add(turn, course.first_response_at)
-        limits = self._limits.remarks
         until = closed_at if closed_at is not None else entity.newest_at + 1
         remarks = [said for said in remarks_of(events, summary.author) if said.time < until]
-        substance = substantive(remarks, course.pushes, limits)
+        substance = substantive(remarks, course.pushes, self._limits.remarks)
         approved_after = course.approved_after
         lines = summary.written_lines
         fact = ReviewFact(
@@ -173,7 +175,7 @@ class Reviewing:
             comments=len(remarks),
             substantive_comments=substance,
             approval_seconds=None if approved_after is None else approved_after // MICROSECONDS,
-            rubber_stamp=is_rubber_stamp(lines, substance, approved_after, limits),
+            rubber_stamp=is_rubber_stamp(lines, substance, approved_after, self._limits.remarks),
             asked=list(course.asked_at),
             turn="",
             turn_since_at=None,
@@ -185,6 +187,7 @@ class Reviewing:
             working_from=[],
             working_until=[],
             generated_lines=summary.generated_lines,
+            change_class=self._classing.of(entity, summary)[0],
         )
         if course.turns and course.turns[-1].end is None:
             self._tell_turn(fact, course, sums)

@@ -23,12 +23,21 @@ _APP = "app"
 
 def compliance(history: Sequence[e.Event]) -> dict[str, dict[str, Any]]:
     """What the rows of compliance have to say, by change."""
+    found = {change: _row(events, history) for change, events in _told(history).items()}
+    return {change: row for change, row in found.items() if row is not None}
+
+
+def classes(history: Sequence[e.Event]) -> dict[str, list[str]]:
+    """The classes of every change that anything is told of, governed or not."""
+    return {change: _classes(events, history) for change, events in _told(history).items()}
+
+
+def _told(history: Sequence[e.Event]) -> dict[str, list[Any]]:
     told: dict[str, list[Any]] = {}
     for event in sorted(history, key=lambda event: event.time):
         if isinstance(event, _ABOUT_A_CHANGE):
             told.setdefault(event.change, []).append(event)
-    found = {change: _row(events, history) for change, events in told.items()}
-    return {change: row for change, row in found.items() if row is not None}
+    return told
 
 
 def _row(events: list[Any], history: Sequence[e.Event]) -> dict[str, Any] | None:
@@ -40,9 +49,8 @@ def _row(events: list[Any], history: Sequence[e.Event]) -> dict[str, Any] | None
     author = next(
         (event.author for event in events if isinstance(event, e.ChangeOpened | e.ChangeMerged)), ""
     )
-    day = merge.time if merge else max(event.time for event in events)
-    classes = _classes(merge.paths if merge else [], history, day)
-    need = _need(classes, _tier(events[0].repository, history), history, day)
+    classes = _classes(events, history)
+    need = _need(classes, _tier(events[0].repository, history), history, _day(events))
     approvals = _approvals(events, author, merge.time if merge else None)
     groups, owners_missing = _owners(events, approvals, history)
     roles_missing = [role for role in need["roles"] if not _any_speaks(approvals, role, history)]
@@ -103,10 +111,15 @@ def _in_force(struct: type[e.Event], key: str, history: Sequence[e.Event], day: 
     return found
 
 
-def _classes(paths: list[str], history: Sequence[e.Event], day: int) -> list[str]:
-    declared = _in_force(e.ClassDeclared, "change_class", history, day)
+def _day(events: list[Any]) -> int:
+    merges = [event.time for event in events if isinstance(event, e.ChangeMerged)]
+    return merges[0] if merges else max(event.time for event in events)
+
+
+def _classes(events: list[Any], history: Sequence[e.Event]) -> list[str]:
+    declared = _in_force(e.ClassDeclared, "change_class", history, _day(events))
     found = set()
-    for path in paths:
+    for path in next((event.paths for event in events if isinstance(event, e.ChangeMerged)), []):
         assert path.endswith(_APP)
         own = [name for name in sorted(declared) if any(_means(p, path) for p in declared[name].paths)]
         found.add(own[0] if own else "code")
