@@ -7,12 +7,18 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from pipeline.core.events import ChangeMerged, OwnersRequired
+from pipeline.core.events import ChangeMerged, Event, OwnersRequired
+from pipeline.core.facts import ComplianceFact, Fact
 from pipeline.sources.git import GitOptions, History, read_histories
 from pipeline.sources.git.codeowners import Owners
+from pipeline.sources.git.diffs import GROUPS_MAX
+from pipeline.sources.git.stale import STALE_ENTRIES_MAX
+from tests.runs import oracle
 from tests.sources.git.clones import NOW, Clone, at, envelope, of_type, read, token
 from tests.sources.git.test_gitops import TAGS, tag_file
+from tests.worlds import reviewed
 
 RULES = """
 # what nobody else owns
@@ -151,6 +157,30 @@ def test_dialects(content: str, location: str, path: str, names: list[str], grou
     assert (list(owned.names), [list(group) for group in owned.groups]) == (names, groups)
 
 
+def test_what_is_too_much_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone = Clone(tmp_path / "api")
+    rules = "".join(f"/a{number} @acme/t{number:02}\n" for number in range(60))
+    clone.commit("Own", 0, {"CODEOWNERS": rules})
+    clone.commit("Use", 1, {"a": "1", **{f"a{number}": "1" for number in range(60)}})
+    (one,) = told(clone.read())
+    assert (len(one.groups), one.unowned_files) == (GROUPS_MAX, 1)
+    assert one.stale_entries == [f"/a{number}" for number in range(STALE_ENTRIES_MAX)]
+    monkeypatch.setattr("pipeline.sources.git.diffs.OWNED_PATHS_MAX", 3)
+    monkeypatch.setattr("pipeline.sources.git.stale.SEARCHED_FILES_MAX", 0)
+    (one,) = told(clone.read())
+    assert (one.groups, one.unowned_files, one.stale_entries) == (["@acme/t00", "@acme/t01"], None, [])
+
+
+def test_a_clone_without_file_contents_tells_no_owners(tmp_path: Path) -> None:
+    whole = Clone(tmp_path / "whole")
+    whole.git("config", "uploadpack.allowFilter", "true")
+    whole.commit("Own", 0, {"CODEOWNERS": RULES})
+    whole.commit("Use", 1, {"a": "1"})
+    assert len(told(whole.read())) == 1
+    whole.git("clone", "--quiet", "--bare", "--filter=blob:none", whole.path.as_uri(), str(tmp_path / "bare"))
+    assert told(read(tmp_path / "bare")) == []
+
+
 # -- against a plain reading of every tree --------------------------------------------------------
 
 PATTERNS = [
@@ -242,3 +272,27 @@ def test_what_is_followed_is_what_every_tree_says(tmp_path: Path, seed: int) -> 
     clone.run(("fast-import", "--quiet"), 0, "Ada", None, "".join(commands).encode())
     found = [(one.number, one.groups, one.unowned_files, one.stale_entries) for one in told(clone.read())]
     assert found == want
+
+
+def test_owners_that_a_clone_tells_are_judged_where_a_forge_told_of_the_review(tmp_path: Path) -> None:
+    clone = Clone(tmp_path / "api")
+    clone.commit("Own", 0, {"CODEOWNERS": RULES})
+    clone.commit("Pay (#1)", 1, {"app/a.py": "1\n", "app/money/pay.py": "1\n", "app/free/x.py": "1\n"})
+    clone.commit("Pay more (#2)", 2, {"app/a.py": "2\n"})
+    alone = clone.read().events
+    approval = replace(reviewed("acme/api#1", 0, "p:ada", "approved"), time=at(0.5), received_at=at(0.5))
+
+    def rows(events: list[Event]) -> dict[str, Fact]:
+        return {
+            str(key[0]): row for (table, key), row in oracle(events).items() if table == ComplianceFact.table
+        }
+
+    assert rows(alone) == {}
+    found = rows([*alone, approval])
+    assert rows([approval, *reversed(alone), *alone]) == found
+    row = found.pop("acme/api#1")
+    assert found == {}
+    assert isinstance(row, ComplianceFact)
+    assert (row.owners_told, row.owners_needed, row.owners_approved) == (True, 2, 1)
+    assert (row.owners_missing, row.unowned_files) == (["@acme/money"], 1)
+    assert row.stale_entries == ["/app/", "/app/free/", "/app/money/", "docs/*", "/lost/", "*.rb"]
