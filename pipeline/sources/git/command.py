@@ -84,7 +84,9 @@ class Git:
         if program is None:
             raise GitMissing("git is not installed: install it with the package manager of this system")
         self.path = path
-        self._command = (program, *_SAFE, "-C", str(path))
+        #: where git runs: the top of the work tree once it is open, since it reads paths from there
+        self.top = path
+        self._program = (program, *_SAFE)
         self._environment = _environment()
 
     def open(self) -> Path:
@@ -93,6 +95,8 @@ class Git:
             raise NotARepository(f"{self.path}: no such directory; give the path of a git clone")
         code, output, error = self._finished("rev-parse", "--absolute-git-dir")
         if code == 0:
+            top = self.ask("rev-parse", "--show-toplevel")
+            self.top = Path(os.fsdecode(top)) if top else self.path
             return Path(os.fsdecode(output.rstrip(b"\n")))
         if "dubious ownership" in error or "unsafe repository" in error:
             raise RepositoryRefused(
@@ -110,7 +114,7 @@ class Git:
 
     def _finished(self, *arguments: str) -> tuple[int, bytes, str]:
         done = subprocess.run(
-            [*self._command, *arguments],
+            [*self._program, "-C", str(self.top), *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=self._environment,
@@ -130,7 +134,7 @@ class Git:
                 given.write(line.encode("utf-8", "surrogateescape") + b"\n")
             given.seek(0)
             with subprocess.Popen(
-                [*self._command, *arguments],
+                [*self._program, "-C", str(self.top), *arguments],
                 stdin=given,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -158,6 +162,17 @@ class Git:
 
     def blobs(self, objects: Iterable[str]) -> Iterator[bytes | None]:
         """The contents of blobs in the order asked, by one process; ``None`` = missing, too big, no blob."""
+        wanted = list(objects)
+        told = 0
+        try:
+            for content in self._blobs(wanted):
+                told += 1
+                yield content
+        except GitFailed:
+            # of a clone without file contents git ends at the first that is missing, whatever comes after it
+            yield from [None] * (len(wanted) - told)
+
+    def _blobs(self, objects: Iterable[str]) -> Iterator[bytes | None]:
         with self.stream("cat-file", "--batch", lines=objects) as output:
             while header := output.readline():
                 fields = header.rsplit(b" ", 2)

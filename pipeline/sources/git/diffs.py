@@ -12,13 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from pipeline.sources.git.codeowners import Owners
 from pipeline.sources.git.command import GitFailed, text
 from pipeline.sources.git.generated import GeneratedOverTime
 from pipeline.sources.git.owners import OwnersOverTime
 from pipeline.sources.git.repository import Repository
 
 PATHS_MAX = 20
-OWNED_PATHS_MAX = 500
+OWNED_PATHS_MAX = 10_000
+GROUPS_MAX = 50
 COUNTED_PATHS_MAX = 2_000
 PROCESSES_MAX = 2
 COMMITS_PER_PROCESS_MIN = 500
@@ -32,7 +34,11 @@ _PLAIN = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-abbrev")
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What one commit touched. Additions and deletions are ``None`` where the clone lacks the files."""
+    """What one commit touched. Additions and deletions are ``None`` where the clone lacks the files.
+
+    ``groups`` are ``None`` where there was no CODEOWNERS before it, ``unowned`` also where it touched too
+    many files to say.
+    """
 
     additions: int | None
     deletions: int | None
@@ -40,6 +46,8 @@ class Diff:
     paths: tuple[str, ...]
     component: str
     owners: tuple[str, ...]
+    groups: tuple[str, ...] | None
+    unowned: int | None
     generated_additions: int | None
     generated_deletions: int | None
 
@@ -47,8 +55,9 @@ class Diff:
 class _Tally:
     """The files of one commit while they are read; what is too many is counted by directory."""
 
-    def __init__(self, is_generated: Callable[[str], bool]) -> None:
+    def __init__(self, is_generated: Callable[[str], bool], rules: Owners | None) -> None:
         self._is_generated = is_generated
+        self.rules = rules
         self.additions = 0
         self.deletions = 0
         self.generated_additions = 0
@@ -56,7 +65,9 @@ class _Tally:
         self.files = 0
         self.churn: dict[str, int] = {}
         self.tops: dict[str, int] = {}
-        self.owned: list[str] = []
+        self.names: dict[str, None] = {}
+        self.groups: dict[tuple[str, ...], None] = {}
+        self.unowned = 0
         self.depth: int | None = None
 
     def add(self, path: str, added: int, deleted: int) -> None:
@@ -67,8 +78,11 @@ class _Tally:
             self.generated_additions += added
             self.generated_deletions += deleted
         churn = added + deleted or 1  # a binary file counts, too
-        if len(self.owned) < OWNED_PATHS_MAX:
-            self.owned.append(path)
+        if self.rules is not None and self.files <= OWNED_PATHS_MAX:
+            owned = self.rules.of(path)
+            self.names.update(dict.fromkeys(owned.names))
+            self.groups.update(dict.fromkeys(owned.groups))
+            self.unowned += not owned.names
         if "/" in path:
             top = path.partition("/")[0]
             self.tops[top] = self.tops.get(top, 0) + churn
@@ -200,26 +214,26 @@ class DiffReader:
             self._keep(place, tally, False)
 
     def _tally(self, place: int) -> _Tally:
-        return _Tally(partial(self._generated.is_generated, self._generated.at(place)))
+        generated = partial(self._generated.is_generated, self._generated.at(place))
+        return _Tally(generated, self._owners.before(place))
 
     def _pairs(self, places: Iterable[int]) -> Iterator[str]:
         for place in places:
             yield f"{self._repository.line[place]} {self._repository.parents[place]}".rstrip()
 
     def _keep(self, place: int, tally: _Tally, sized: bool) -> None:
-        owners: tuple[str, ...] = ()
-        rules = self._owners.before(place)
+        told = tally.rules is not None
         with self._lock:
-            if rules is not None:
-                names = dict.fromkeys(name for path in tally.owned for name in rules.of(path))
-                owners = tuple(self._owners.tokens(names))
+            groups = {self._owners.group(names) for names in tally.groups} - {""}
             self.diffs[place] = Diff(
                 additions=tally.additions if sized else None,
                 deletions=tally.deletions if sized else None,
                 files=tally.files,
                 paths=tally.paths(),
                 component=tally.component(),
-                owners=owners,
+                owners=tuple(self._owners.tokens(tally.names)),
+                groups=tuple(sorted(groups)[:GROUPS_MAX]) if told else None,
+                unowned=tally.unowned if told and tally.files <= OWNED_PATHS_MAX else None,
                 generated_additions=tally.generated_additions if sized else None,
                 generated_deletions=tally.generated_deletions if sized else None,
             )

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.core.events import Event
 from pipeline.sources.truths import Truth
 
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 INCIDENT_KINDS = frozenset({"reverts", "rollbacks"})
 AUTO = ("auto",)
 #: the count of clones that are cut short
@@ -75,7 +75,7 @@ class Report:
 
 @dataclass(frozen=True)
 class History:
-    """Everything that was read, events sorted by (time, change, artifact, deployment, incident, sequence)."""
+    """Everything that was read, events by (time, change, owners, artifact, deployment, incident, place)."""
 
     events: list[Event]
     truths: list[Truth]

@@ -13,6 +13,7 @@ from pipeline.core.events import (
     Event,
     IncidentDetected,
     IncidentResolved,
+    OwnersRequired,
 )
 from pipeline.sources.git.artifacts import packaged
 from pipeline.sources.git.changes import Changes
@@ -39,10 +40,11 @@ from pipeline.sources.truths import Truth
 
 _ORDER: dict[type[Event], int] = {
     ChangeMerged: 0,
-    ArtifactPackaged: 1,
-    DeploymentFinished: 2,
-    IncidentDetected: 3,
-    IncidentResolved: 4,
+    OwnersRequired: 1,
+    ArtifactPackaged: 2,
+    DeploymentFinished: 3,
+    IncidentDetected: 4,
+    IncidentResolved: 5,
 }
 
 

@@ -1,7 +1,7 @@
 """Clones -> one history: the passes over each repository.
 
 The passes: GitOps files first (they say which image tags are asked for), then one walk over all
-commits, one reading of CODEOWNERS, and the diffs of the main line in parallel.
+commits, one reading of CODEOWNERS, the diffs of the main line in parallel, and which files came and went.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from pipeline.sources.git.gitops import Moves, read_moves
 from pipeline.sources.git.history import SHALLOW, GitOptions, History, Report
 from pipeline.sources.git.joining import Clone, together
 from pipeline.sources.git.owners import OwnersOverTime
+from pipeline.sources.git.owning import owners_required
 from pipeline.sources.git.repository import Repository, open_repository, read_tags
+from pipeline.sources.git.stale import StaleEntries
 from pipeline.sources.git.tags import candidates
 from pipeline.sources.git.walk import walk
 
@@ -120,6 +122,8 @@ def _read(
     generated.read(repository)
     reader = DiffReader(repository, owners, generated, progress)
     diffs = reader.read(places)
+    stale = StaleEntries()
+    stale.read(repository, owners, places)
     changes = changes_of(repository, walked, straight.times, diffs, moves, options, person_token, report)
     _remark(repository, straight, reader.unsized, moves, report)
     return Clone(
@@ -131,7 +135,7 @@ def _read(
         diffs,
         places_of_tags(wanted, tags, walked),
         changes,
-        list(changes.events),
+        [*changes.events, *owners_required(changes, diffs, stale)],
     )
 
 

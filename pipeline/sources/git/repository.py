@@ -64,7 +64,7 @@ def open_repository(path: Path, options: GitOptions) -> Repository:
     line.reverse()
     parents.reverse()
     common = git.ask("rev-parse", "--git-common-dir")
-    root = (path / text(common)) if common else directory
+    root = (git.top / text(common)) if common else directory
     shallow = root / "shallow"
     cut = shallow.read_text("ascii").split() if shallow.is_file() else []
     return Repository(

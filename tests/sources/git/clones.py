@@ -26,7 +26,7 @@ def at(hours: float) -> int:
 
 def envelope(id_: str, time: int, sequence: int) -> tuple[str, str, int, int, bool, int, int, bool, int]:
     """The first fields of an event that the clone of acme/api tells."""
-    return (id_, "git/acme/api", time, time, True, 0, 2, False, sequence)
+    return (id_, "git/acme/api", time, time, True, 0, 3, False, sequence)
 
 
 def token(login: str) -> str:

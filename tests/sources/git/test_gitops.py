@@ -44,7 +44,7 @@ def test_one_deployment_for_each_service_environment_and_tag(fleet: Clone) -> No
         received_at=at(0),
         imported=True,
         source_version=0,
-        parser_version=2,
+        parser_version=3,
         retracted=False,
         sequence=0,
         deployment=f"git/acme/fleet/api/production/v1/{first[:12]}",

@@ -106,7 +106,7 @@ def test_a_revert_stands_for_an_incident_without_naming_the_culprit(clone: Clone
             source="git/acme/api",
             imported=True,
             source_version=0,
-            parser_version=2,
+            parser_version=3,
             retracted=False,
             sequence=2,
         )
@@ -121,7 +121,7 @@ def test_a_revert_stands_for_an_incident_without_naming_the_culprit(clone: Clone
             source="git/acme/api",
             imported=True,
             source_version=0,
-            parser_version=2,
+            parser_version=3,
             retracted=False,
             sequence=2,
         )

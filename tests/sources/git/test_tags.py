@@ -35,7 +35,7 @@ def test_an_annotated_tag_has_its_own_time(clone: Clone) -> None:
             received_at=at(3),
             imported=True,
             source_version=0,
-            parser_version=2,
+            parser_version=3,
             retracted=False,
             sequence=0,
             deployment="git/acme/api/prod-1",
