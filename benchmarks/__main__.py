@@ -27,6 +27,7 @@ PARTS = {
     "correlation": "benchmarks.correlation:correlation",
     "scaling": "benchmarks.correlation:scaling",
     "late": "benchmarks.correlation:late",
+    "measures": "benchmarks.measures:measures",
     "state": "benchmarks.memory:state",
     "memory": "benchmarks.memory:memory",
     "import_git": "benchmarks.import_git:figures",

@@ -22,11 +22,13 @@ _decoder: msgspec.msgpack.Decoder[list[Event]] = msgspec.msgpack.Decoder(list[re
 class Entity:
     """One object of one source: a request, a commit, a deployment report, an incident."""
 
-    __slots__ = ("_packed", "_tellings", "key", "newest_at", "summary")
+    __slots__ = ("_asserted", "_packed", "_tellings", "key", "newest_at", "summary")
 
     def __init__(self, key: str) -> None:
         self.key = key
         self._tellings: dict[str, Event] | None = {}
+        #: what is asserted, in order, since somebody asked for it
+        self._asserted: list[Event] | None = None
         #: the record of the map as it is; none after a change that was not saved yet
         self._packed: bytes = b""
         #: own time of the newest event that was ever put in (for eviction)
@@ -56,12 +58,22 @@ class Entity:
                 return False
         tellings[event.id] = event
         self._packed = b""
+        self._asserted = None
         if event.time > self.newest_at:
             self.newest_at = event.time
         return True
 
     def events(self) -> list[Event]:
-        """What is asserted, oldest first, by (own time, the source's sequence, type, id)."""
+        """What is asserted, oldest first, by (own time, the source's sequence, type, id).
+
+        The list is kept for whoever asks next: it must not be changed.
+        """
+        asserted = self._asserted
+        if asserted is None:
+            asserted = self._asserted = self._in_order()
+        return asserted
+
+    def _in_order(self) -> list[Event]:
         tellings = self.tellings
         if len(tellings) == 1:
             (event,) = tellings.values()
@@ -88,12 +100,12 @@ class Entity:
     def pack(self) -> None:
         """Keep the bytes only, where they are what the entity is: after ``snapshot`` or ``take_over``."""
         if self._packed:
-            self._tellings = None
+            self._tellings = self._asserted = None
 
     def take_over(self, packed: bytes) -> None:
         """Hold what the entity that wrote these bytes held; ``newest_at`` is known when it was unpacked."""
         self._packed = packed
-        self._tellings = None
+        self._tellings = self._asserted = None
         self.newest_at = 0
 
     @classmethod

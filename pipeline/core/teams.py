@@ -10,7 +10,7 @@ from pipeline.core.entities import Entity
 from pipeline.core.events import TeamDeclared
 from pipeline.core.parameters import MINUTE
 from pipeline.core.tellings import said
-from pipeline.core.working_time import Hours
+from pipeline.core.working_time import SCHEDULES_MAX, Hours
 
 MINUTES_A_DAY, SECONDS_A_DAY, DAYS_A_WEEK = 1_440, 86_400, 7
 #: hours of those who declared none: Monday to Friday, 9 to 17, UTC
@@ -25,6 +25,8 @@ class Teams:
         self._aliases: dict[str, str] = {}
         self._teams_of: dict[str, tuple[str, ...]] = {}
         self._hours: dict[str, Hours] = {}
+        #: the hours of versions that somebody asked for together, by their ids
+        self._together: dict[tuple[str, ...], frozenset[Hours]] = {}
 
     def replace(self, entities: dict[str, Entity]) -> bool:
         """Read all declarations anew: there are few. True when they say something else than before."""
@@ -88,7 +90,14 @@ class Teams:
 
     def hours(self, versions: Iterable[TeamDeclared]) -> frozenset[Hours]:
         """When the members of these teams work; the default for none."""
-        return frozenset(self._hours[version.id] for version in versions) or _DEFAULT
+        names = tuple([version.id for version in versions])
+        known = self._together.get(names)
+        if known is None:
+            if len(self._together) >= SCHEDULES_MAX:
+                self._together.clear()
+            known = frozenset([self._hours[name] for name in names]) or _DEFAULT
+            self._together[names] = known
+        return known
 
 
 _DEFAULT = frozenset({DEFAULT_HOURS})

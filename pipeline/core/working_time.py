@@ -132,8 +132,12 @@ class WorkingTime:
         for number in range(start // _BLOCK, -(-limit // _BLOCK)):
             block, begin = self._block(number), number * _BLOCK
             for index in range(max(0, bisect_right(block.opens, start - begin) - 1), len(block.opens)):
-                opening = max(start, begin + block.opens[index])
-                closing = min(limit, begin + block.idle[index] + block.done[index])
+                opening = begin + block.opens[index]
+                closing = begin + block.idle[index] + block.done[index]
+                if opening < start:
+                    opening = start
+                if closing > limit:
+                    closing = limit
                 if opening >= closing:
                     continue
                 if found and found[-1][1] == opening:

@@ -71,13 +71,19 @@ def runs_of(entity: Entity, runs_max: int) -> dict[Check, list[CheckFinished]]:
         and event.name
         and event.kind != _OF_DEPLOYMENTS
     ]
-    found: dict[Check, list[CheckFinished]] = {}
+    by_name: dict[tuple[str, str], list[CheckFinished]] = {}
     for event in [event for event in told if event.kind != TOLD_BY_ITS_JOBS] or told:
-        found.setdefault(Check(repository, event.name, event.workflow), []).append(event)
-    for check, runs in found.items():
+        name = (event.name, event.workflow)
+        runs = by_name.get(name)
+        if runs is None:
+            by_name[name] = [event]
+        else:
+            runs.append(event)
+    found: dict[Check, list[CheckFinished]] = {}
+    for name, runs in by_name.items():
         if len(runs) > 1:
             runs.sort(key=_order)
-            found[check] = runs[:runs_max]
+        found[Check(repository, *name)] = runs[:runs_max]
     return found
 
 
@@ -95,6 +101,12 @@ def trials_of(entity: Entity, runs_max: int) -> tuple[Trial, ...]:
 
 def course_of(runs: Sequence[CheckFinished]) -> Course:
     """Follow the runs of a check on one commit."""
+    if len(runs) == 1:
+        return _ONCE[runs[0].outcome]
+    return _followed(runs)
+
+
+def _followed(runs: Sequence[CheckFinished]) -> Course:
     judged = failed = errors = reruns = waited = error_reruns = error_waited = 0
     red_since: int | None = None
     again, by_itself, left_red = 0, False, False
@@ -116,3 +128,13 @@ def course_of(runs: Sequence[CheckFinished]) -> Course:
                 error_reruns, error_waited = error_reruns + again + 1, error_waited + seconds
             red_since, by_itself = None, False
     return Course(Pattern(judged, failed, left_red), errors, reruns, waited, error_reruns, error_waited)
+
+
+#: most checks run once on a commit
+_ONCE = {
+    outcome: Course(
+        Pattern(int(outcome != MACHINERY), int(outcome in FAILED), outcome in FAILED),
+        int(outcome == MACHINERY), 0, 0, 0, 0,
+    )
+    for outcome in _JUDGED
+}  # fmt: skip

@@ -29,7 +29,8 @@ class CheckWeek:
 
     def add(self, trial: Trial, sign: int) -> None:
         """Count one commit, or count it no longer (``sign`` -1)."""
-        pattern, *numbers = trial.course
+        course = trial.course
+        pattern, numbers = course[0], course[1:]
         count = self.patterns.get(pattern, 0) + sign
         if count:
             self.patterns[pattern] = count

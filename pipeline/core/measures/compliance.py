@@ -7,6 +7,7 @@ it, never whether it is over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from pipeline.core.building import Building
@@ -22,6 +23,7 @@ from pipeline.core.policies import Policies
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
 
+_WHEN = attrgetter("at", "event")
 #: ways past review
 LABEL, PUSH, APPROVALS, RULE = "label", "push", "approvals", "rule"
 #: what became of a violation: mended before the merge, merged with leave, merged without
@@ -215,7 +217,8 @@ class Compliance:
             checks += policy_checks(entity)
             rules += [event for event in entity.events() if isinstance(event, RuleBypassed)]
             entity.pack()
-        checks.sort(key=lambda check: (check.at, check.event))
+        if len(checks) > 1:
+            checks.sort(key=_WHEN)
         return (
             checks,
             rules,

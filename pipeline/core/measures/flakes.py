@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -117,14 +118,22 @@ def _mass(table: _Floats, flakes: _Floats, brokens: _Floats, limits: FlakeLimits
     of_good = good_again**again * (1.0 - good_again) ** left
     of_broken = as_broken * broken_again**again * (1.0 - broken_again) ** left
     logs = []
+    # what never failed on a commit says the same whatever people do about failures
+    (calm,), (red,) = np.nonzero(failed == 0), np.nonzero(failed)
+    # axes: pattern, people, flake, broken
+    shape = (len(runs), len(people), len(flake), len(broken))
+    either = np.empty(shape)
+    patterns, unbroken = [(int(n), int(f)) for n, f in zip(runs, failed, strict=True)], 1.0 - broken
     for likeness, weight in limits.likeness:
-        as_good = np.array(
-            [_good(int(n), int(f), flake, likeness) for n, f in zip(runs, failed, strict=True)]
-        )
-        # axes: people, pattern, flake, broken
-        good = (of_good[:, :, None] * as_good.reshape(1, len(runs), len(flake)))[..., None] * (1.0 - broken)
-        either = np.log(good + of_broken[:, :, None, None] * broken)
-        logs.append(np.log(weight) + np.tensordot(commits, either, axes=(0, 1)))
+        as_good = [_good(n, f, flake, likeness) for n, f in patterns]
+        for place in calm:
+            good = as_good[place][:, None] * unbroken
+            either[place] = np.log(good + as_broken[place] * broken)
+        for place in red:
+            good = (of_good[:, place, None] * as_good[place])[..., None] * unbroken
+            either[place] = np.log(good + of_broken[:, place, None, None] * broken)
+        summed = np.dot(commits[None, :], either.reshape(len(runs), prod(shape[1:])))
+        logs.append(np.log(weight) + summed.reshape(shape[1:]))
     log = np.logaddexp.reduce(np.concatenate(logs))
     # the densities of Beta(1, b): what most checks are like, and what the flaky ones are
     before = sum(share * b * (1.0 - flake) ** (b - 1.0) for share, b in limits.flake_prior)

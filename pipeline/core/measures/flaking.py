@@ -53,10 +53,10 @@ class Flaking:
         """The checks of a commit became others."""
         old = self._trials.get(key, ())
         new = trials_of(self._commits[key], self._limits.runs_max)
-        if new:
-            self._trials[key] = self._shared(new)
-        else:
+        if not new:
             self._trials.pop(key, None)
+        elif old != new:
+            self._trials[key] = self._shared(new)
         if old != new:
             for trial in new:
                 if trial not in old:

@@ -12,7 +12,7 @@ from functools import cache
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.changes import ChangeSummary
-from pipeline.core.checks import redness_of
+from pipeline.core.checks import CommitSummary, redness_of
 from pipeline.core.entities import Entity
 from pipeline.core.events import MICROSECONDS, TeamDeclared
 from pipeline.core.facts import ReviewFact
@@ -131,8 +131,8 @@ class Reviewing:
         @cache
         def redness(sha: str) -> list[Redness]:
             commit = self._commits.get(f"{summary.repository}@{sha}")
-            if commit is None:
-                return []
+            if commit is None or not (isinstance(commit.summary, CommitSummary) and commit.summary.red):
+                return []  # most commits, and their events need not be read to know it
             found = redness_of(commit)
             commit.pack()
             return found

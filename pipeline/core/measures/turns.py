@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -64,27 +65,41 @@ def course_of(
     and ``belongs`` whether a person is a member of a team at a time.
     """
     steps: list[tuple[int, e.Event | bool]] = [
-        (max(event.time, opened_at), event) for event in events if closed_at is None or event.time < closed_at
+        (event.time if event.time > opened_at else opened_at, event)
+        for event in events
+        if closed_at is None or event.time < closed_at
     ]
     heads = [(at, event.head_sha) for at, event in steps if isinstance(event, _TELLS_HEAD) and event.head_sha]
-    for place, (start, sha) in enumerate(heads):
+    told = [redness(sha) for _, sha in heads]
+    # where no head was ever red, what its checks say changes nothing
+    for place, (start, _) in enumerate(heads) if any(map(_ever_red, told)) else ():
         end = heads[place + 1][0] if place + 1 < len(heads) else closed_at
-        steps.extend(_red_steps(redness(sha), start, end))
+        steps.extend(_red_steps(told[place], start, end))
     steps.sort(key=itemgetter(0))
     request = _Request(author, opened_at, belongs)
     if not any(isinstance(step, e.ChangeOpened) for _, step in steps):
         # nobody told of its opening but in hindsight: it was ready from the start, as far as is known
         request.settle(opened_at)
-    for place, (at, step) in enumerate(steps):
-        request.take(at, step)
-        if place + 1 == len(steps) or steps[place + 1][0] != at:
+    last: int | None = None
+    for at, step in steps:
+        if last is not None and at != last:
             # what passes within an instant is nobody's turn
-            request.settle(at)
+            request.settle(last)
+        last = at
+        take = _TAKES.get(type(step))
+        if take is not None:
+            take(request, at, step)
+    if last is not None:
+        request.settle(last)
     request.close(closed_at)
     return request.course
 
 
 _TELLS_HEAD = (e.ChangeOpened, e.ChangeUpdated)
+
+
+def _ever_red(redness: Sequence[Redness]) -> bool:
+    return any(red for _, red in redness)
 
 
 def _red_steps(redness: Sequence[Redness], start: int, end: int | None) -> list[tuple[int, e.Event | bool]]:
@@ -115,24 +130,6 @@ class _Request:
         self._opened_at = self._since = opened_at
         self._now: tuple[str, tuple[str, ...]] = ("", ())
 
-    def take(self, at: int, step: e.Event | bool) -> None:
-        """One event, or what the checks say from now on."""
-        match step:
-            case bool():
-                self._red = step
-            case e.ChangeOpened() | e.ChangeUpdated():
-                self._update(at, step)
-            case e.ChangeAbandoned():
-                self._closed = True
-            case e.ReviewRequested():
-                self._ask(at, step)
-            case e.ReviewSubmitted():
-                self._review(at, step)
-            case e.CommentPosted() if not step.bot and step.author != self._author:
-                self._respond(at, step.author)
-            case _:
-                pass
-
     def settle(self, at: int) -> None:
         """Begin another turn where it is somebody else's now."""
         if self._closed:
@@ -158,7 +155,21 @@ class _Request:
         if whose and (at is None or at > self._since):
             self.course.turns.append(Turn(whose, self._since, at, waited_on))
 
-    def _update(self, at: int, step: e.ChangeOpened | e.ChangeUpdated) -> None:
+    def check(self, at: int, red: bool) -> None:
+        """What the checks of the newest commit say from now on."""
+        self._red = red
+
+    def abandon(self, at: int, step: e.ChangeAbandoned) -> None:
+        """Somebody closed it."""
+        self._closed = True
+
+    def comment(self, at: int, step: e.CommentPosted) -> None:
+        """Somebody said something."""
+        if not step.bot and step.author != self._author:
+            self._respond(at, step.author)
+
+    def update(self, at: int, step: e.ChangeOpened | e.ChangeUpdated) -> None:
+        """It was opened, or is another one now."""
         self._draft, self._closed = step.draft, False
         if step.head_sha and step.head_sha != self._head:
             if self._head:
@@ -166,7 +177,8 @@ class _Request:
                 self._blockers.clear()
             self._head = step.head_sha
 
-    def _ask(self, at: int, step: e.ReviewRequested) -> None:
+    def ask(self, at: int, step: e.ReviewRequested) -> None:
+        """Somebody is asked for a review, or no longer."""
         for name in filter(None, (step.reviewer, step.team)):
             if step.withdrawn:
                 self._waited_on.pop(name, None)
@@ -175,7 +187,8 @@ class _Request:
             self._blockers.discard(name)
             self.course.asked_at[name] = at
 
-    def _review(self, at: int, step: e.ReviewSubmitted) -> None:
+    def review(self, at: int, step: e.ReviewSubmitted) -> None:
+        """Somebody decided."""
         reviewer = step.reviewer
         if step.bot or reviewer == self._author:
             return
@@ -203,3 +216,15 @@ class _Request:
         course.last_response_at = at
         if course.first_response_at is None and (course.ready_at is not None or not self._draft):
             course.first_response_at = at
+
+
+#: how each kind of step is taken; the others are nobody's turn
+_TAKES: dict[type, Callable[[_Request, int, Any], None]] = {
+    bool: _Request.check,
+    e.ChangeOpened: _Request.update,
+    e.ChangeUpdated: _Request.update,
+    e.ChangeAbandoned: _Request.abandon,
+    e.ReviewRequested: _Request.ask,
+    e.ReviewSubmitted: _Request.review,
+    e.CommentPosted: _Request.comment,
+}
