@@ -13,13 +13,18 @@ class Remarks:
 
     anchored: int = 1
     #: a push followed a comment on the diff; which files it touched is not told
-    changed_after: int = 2
+    changed_after: int = 1
     code: int = 2
     question: int = 1
     words: int = 1
     words_min: int = 8
+    #: so few words that neither show code nor ask a question only mark a place: a slip of the pen, mostly
+    mark_words_max: int = 2
+    mark: int = 1
     #: a comment says something from so many points on
-    substantive_from: int = 2
+    substantive_from: int = 3
+    #: and with so many, whoever approves has looked, if only for a moment
+    looked_from: int = 2
     stamp_lines_min: int = 50
     lines_an_hour_max: int = 2_000
 

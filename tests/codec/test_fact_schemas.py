@@ -24,7 +24,9 @@ CURRENT = {
 }
 STAMP = ["workspace", "version", "is_deleted"]
 _TABLE = re.compile(r"^(?:CREATE TABLE IF NOT EXISTS|ALTER TABLE) (\w+)$(.*?);$", re.DOTALL | re.MULTILINE)
-_COLUMN = re.compile(r"^ +(?:ADD COLUMN IF NOT EXISTS )?(\w+) .* COMMENT '((?:[^'\\]|\\.)*)'", re.MULTILINE)
+_COLUMN = re.compile(
+    r"^ +(?:ADD COLUMN IF NOT EXISTS |MODIFY COLUMN )?(\w+) (?:.* )?COMMENT '((?:[^'\\]|\\.)*)'", re.MULTILINE
+)
 _TABLE_COMMENT = re.compile(r"^COMMENT '((?:[^'\\]|\\.)*)'", re.MULTILINE)
 
 

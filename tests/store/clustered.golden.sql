@@ -130,6 +130,8 @@ CREATE TABLE IF NOT EXISTS budget_spending ON CLUSTER `replicas`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version, is_deleted)
 ALTER TABLE reviews ON CLUSTER `replicas`
 ALTER TABLE outcomes ON CLUSTER `replicas`
+ALTER TABLE reviews ON CLUSTER `replicas`
+ALTER TABLE reviews ON CLUSTER `replicas`
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW budget_alarms ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW budget_by_deployment ON CLUSTER `replicas` AS

@@ -18,7 +18,7 @@ from pipeline.core.events import MICROSECONDS, TeamDeclared
 from pipeline.core.facts import ReviewFact
 from pipeline.core.limits import ReviewLimits
 from pipeline.core.measures.classing import Classing
-from pipeline.core.measures.substance import is_rubber_stamp, remarks_of, substantive
+from pipeline.core.measures.substance import is_rubber_stamp, points_of_all, remarks_of, substantive
 from pipeline.core.measures.turns import AUTHOR, MERGE, REVIEWERS, Course, Redness, Turn, course_of
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams, response_target
@@ -146,7 +146,7 @@ class Reviewing:
             sums.add(turn, course.first_response_at)
         until = closed_at if closed_at is not None else entity.newest_at + 1
         remarks = [said for said in remarks_of(events, summary.author) if said.time < until]
-        substance = substantive(remarks, course.pushes, self._limits.remarks)
+        points = points_of_all(remarks, course.pushes, self._limits.remarks)
         approved_after = course.approved_after
         lines = summary.written_lines
         fact = ReviewFact(
@@ -173,9 +173,9 @@ class Reviewing:
             rounds=course.rounds,
             pushes=len(course.pushes),
             comments=len(remarks),
-            substantive_comments=substance,
+            substantive_comments=substantive(points, self._limits.remarks),
             approval_seconds=None if approved_after is None else approved_after // MICROSECONDS,
-            rubber_stamp=is_rubber_stamp(lines, substance, approved_after, self._limits.remarks),
+            rubber_stamp=is_rubber_stamp(lines, points, approved_after, self._limits.remarks),
             asked=list(course.asked_at),
             turn="",
             turn_since_at=None,

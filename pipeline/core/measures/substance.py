@@ -34,6 +34,8 @@ def points_of(remark: CommentPosted | ReviewSubmitted, *, changed_after: bool, w
         points += weights.question
     if words >= weights.words_min:
         points += weights.words
+    if 0 < words <= weights.mark_words_max and not (remark.code or remark.suggestion or remark.question):
+        return min(points, weights.mark)
     return points
 
 
@@ -58,26 +60,29 @@ def remarks_of(events: Iterable[Event], author: str) -> list[CommentPosted | Rev
     return found
 
 
-def substantive(
+def points_of_all(
     remarks: Iterable[CommentPosted | ReviewSubmitted], pushes: Sequence[int], weights: Remarks
-) -> int:
-    """How many of these say something; ``pushes`` = when the newest commit became another one, in order."""
+) -> list[int]:
+    """What each of these amounts to; ``pushes`` = when the newest commit became another one, in order."""
     last_push = pushes[-1] if pushes else -1
-    return sum(
-        points_of(remark, changed_after=remark.time < last_push, weights=weights) >= weights.substantive_from
-        for remark in remarks
-    )
+    return [points_of(remark, changed_after=remark.time < last_push, weights=weights) for remark in remarks]
 
 
-def is_rubber_stamp(
-    lines: int | None, substantive_comments: int, elapsed: int | None, limits: Remarks
-) -> bool:
+def substantive(points: Iterable[int], weights: Remarks) -> int:
+    """How many remarks that amount to this say something."""
+    return sum(worth >= weights.substantive_from for worth in points)
+
+
+def is_rubber_stamp(lines: int | None, points: Sequence[int], elapsed: int | None, limits: Remarks) -> bool:
     """Whether so much was approved so fast, without a word, that nobody can have read it.
 
-    ``elapsed`` (microseconds) is the time from its being ready, or the last push, to an approval: longer than
-    anybody had the change before his eyes, so this finds fewer than there are. The pace is four times the
-    most that a reviewer was found to read with success (500 lines an hour; SmartBear and Cisco, 2006).
+    ``points`` is what the remarks amount to. ``elapsed`` (microseconds) is the time from its being ready, or
+    the last push, to an approval: longer than anybody had the change before his eyes, so this finds fewer
+    than there are. The pace is four times the most that a reviewer was found to read with success (500 lines
+    an hour; SmartBear and Cisco, 2006).
     """
-    if lines is None or elapsed is None or substantive_comments or lines < limits.stamp_lines_min:
+    if lines is None or elapsed is None or lines < limits.stamp_lines_min:
+        return False
+    if max(points, default=0) >= limits.looked_from:
         return False
     return elapsed < lines * 3_600 * MICROSECONDS // limits.lines_an_hour_max

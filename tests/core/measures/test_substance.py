@@ -32,7 +32,7 @@ def points(changed_after: bool = False, **features: Any) -> int:
         ({"words": 0, "path": "app", "line": True}, True, 0),
         ({"words": 3}, False, 0),
         # a source that tells no words
-        ({"characters": 400, "path": "app", "question": True}, True, 4),
+        ({"characters": 400, "path": "app", "question": True}, True, 3),
         ({"characters": 0, "path": "app"}, True, 0),
         ({"characters": 3, "path": "app", "filler": True}, True, 0),
         ({"words": 3}, True, 0),
@@ -40,11 +40,16 @@ def points(changed_after: bool = False, **features: Any) -> int:
         ({"words": 8, "question": True}, False, 2),
         ({"words": 8, "request": True}, False, 2),
         ({"words": 3, "path": "app"}, False, 1),
-        ({"words": 3, "line": True}, True, 3),
+        ({"words": 3, "line": True}, True, 2),
         ({"words": 8, "line": True}, False, 2),
+        # a slip of the pen is marked
+        ({"words": 1, "line": True, "path": "app"}, True, 1),
+        ({"words": 2, "line": True, "request": True}, True, 1),
+        ({"words": 2, "line": True, "question": True}, True, 3),
+        ({"words": 1}, False, 0),
         ({"words": 2, "code": True}, False, 2),
         ({"words": 0, "suggestion": True, "line": True}, False, 3),
-        ({"words": 9, "suggestion": True, "code": True, "question": True, "line": True}, True, 7),
+        ({"words": 9, "suggestion": True, "code": True, "question": True, "line": True}, True, 6),
     ],
 )  # fmt: skip
 def test_points(features: dict[str, Any], changed_after: bool, worth: int) -> None:
@@ -72,17 +77,20 @@ def test_only_what_others_say_before_the_end_counts() -> None:
         commented("api#1", 4, OTHER, **SAID),
     )
     row = review(told)
-    assert (row.comments, row.substantive_comments) == (3, 2)
+    assert (row.comments, row.substantive_comments) == (3, 0)
+    told.then(rewritten("api#1", 2.9, head_sha=NEXT))
+    row = review(told)
+    assert (row.comments, row.substantive_comments) == (3, 1)
 
 
 def test_a_push_after_a_comment_says_that_it_was_heard() -> None:
     told = Told(
-        opened("api#1", 1, author=ME, head_sha=HEAD), commented("api#1", 2, OTHER, words=2, line=True)
+        opened("api#1", 1, author=ME, head_sha=HEAD), commented("api#1", 2, OTHER, words=8, line=True)
     )
     assert review(told).substantive_comments == 0
     told.then(rewritten("api#1", 3, head_sha=NEXT))
     assert review(told).substantive_comments == 1
-    told.then(commented("api#1", 4, OTHER, words=2, line=True))
+    told.then(commented("api#1", 4, OTHER, words=8, line=True))
     assert (review(told).comments, review(told).substantive_comments) == (2, 1)
 
 
@@ -131,9 +139,9 @@ def test_what_was_approved_as_a_draft_took_from_its_opening() -> None:
 
 @given(st.integers(0, 10**6), st.integers(0, 10**12), st.integers(0, 3))
 def test_longer_or_with_a_word_is_never_more_of_a_stamp(lines: int, elapsed: int, said: int) -> None:
-    stamp = is_rubber_stamp(lines, said, elapsed, WEIGHTS)
-    assert stamp or not is_rubber_stamp(lines, said, elapsed + MICROSECONDS, WEIGHTS)
-    assert not is_rubber_stamp(lines, said + 1, elapsed, WEIGHTS)
+    stamp = is_rubber_stamp(lines, [0, said], elapsed, WEIGHTS)
+    assert stamp or not is_rubber_stamp(lines, [0, said], elapsed + MICROSECONDS, WEIGHTS)
+    assert not is_rubber_stamp(lines, [0, said + WEIGHTS.looked_from], elapsed, WEIGHTS)
     if stamp:
         assert lines >= WEIGHTS.stamp_lines_min
-        assert is_rubber_stamp(lines + 1, said, elapsed, WEIGHTS)
+        assert is_rubber_stamp(lines + 1, [said], elapsed, WEIGHTS)
