@@ -11,6 +11,8 @@ from pipeline.cli.frame import Invocation, examples, shared_options
 from pipeline.cli.output import format_option, write_rows
 from pipeline.cli.progress import bars
 
+#: of what the engine says about a view that it could not compute
+TROUBLE_CHARACTERS_MAX = 300
 _EVERY = re.compile(r"(\d{1,6})(m|h)")
 _COLUMNS = ("view", "ahead", "as_of", "seconds", "next_at", "problem")
 
@@ -62,12 +64,19 @@ def views(invocation: Invocation, every: int | None, refresh: bool, when_asked: 
                 hint="end it, run this, and start it again; what is computed ahead it computes by itself",
                 code=Exit.DATA,
             )
+        troubles: dict[str, str] = {}
         try:
             if every is not None or when_asked:
-                parts.store.keep_ahead(every, progress)
-            elif refresh and not parts.store.refresh_ahead(progress):
-                raise Problem("no view is computed ahead", hint="aftermerge views --every 30m")
+                troubles = parts.store.keep_ahead(every, progress)
+            elif refresh:
+                troubles = parts.store.refresh_ahead(progress)
         except (ClusterRefused, ValueError) as error:
             raise Problem(str(error)) from error
         result = parts.store.query(f"SELECT {', '.join(_COLUMNS)} FROM freshness")
+    if refresh and not any(ahead for _, ahead, *_ in result.rows):
+        raise Problem("no view is computed ahead", hint="aftermerge views --every 30m")
     write_rows(result.columns, result.rows, format_)
+    for name, trouble in troubles.items():
+        click.echo(f"{name}: {trouble[:TROUBLE_CHARACTERS_MAX]}", err=True)
+    if troubles:
+        raise click.exceptions.Exit(Exit.PARTLY)

@@ -131,20 +131,21 @@ class Store:
         """
         return Schema(self._session).check(directory or resources.sql())
 
-    def keep_ahead(self, minutes: int | None, progress: ProgressCall) -> None:
+    def keep_ahead(self, minutes: int | None, progress: ProgressCall) -> dict[str, str]:
         """Compute the views that can be computed ahead now, and every ``minutes``; ``None``: when asked.
 
-        Raises ``ValueError`` for minutes that are none, ``ClusterRefused`` on a cluster of servers.
+        Returns view -> why it could not be. Raises ``ValueError`` for minutes that are none,
+        ``ClusterRefused`` on a cluster of servers.
         """
         views = read_views(resources.sql() / "views")
         if minutes is None:
             Ahead(self._session).stop(views)
-        else:
-            Ahead(self._session).keep(views, minutes, progress)
+            return {}
+        return Ahead(self._session).keep(views, minutes, progress)
 
-    def refresh_ahead(self, progress: ProgressCall) -> int:
-        """Compute anew what is computed ahead, and wait for it; how many views that were."""
-        return Ahead(self._session).refresh(progress)
+    def refresh_ahead(self, progress: ProgressCall) -> dict[str, str]:
+        """Compute anew what is computed ahead, and wait for it; view -> why it could not be."""
+        return Ahead(self._session).refresh(read_views(resources.sql() / "views"), progress)
 
     def insert_facts(
         self,

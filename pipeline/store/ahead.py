@@ -115,10 +115,11 @@ class Ahead:
         """The views that are computed ahead."""
         return frozenset(name.removeprefix("refresh_") for name in self._refreshing())
 
-    def keep(self, views: Sequence[View], minutes: int, progress: ProgressCall) -> None:
-        """Compute these views now, and then every ``minutes``. Each shows what it did until it is computed.
+    def keep(self, views: Sequence[View], minutes: int, progress: ProgressCall) -> dict[str, str]:
+        """Compute these views now, and then every ``minutes``; returns view -> why it could not be.
 
-        Raises ``ValueError`` for minutes that are no minutes, ``ClusterRefused`` on a cluster of servers.
+        Such a view is computed when it is asked, until ``refresh`` can. Raises ``ValueError`` for minutes that
+        are no minutes, ``ClusterRefused`` on a cluster of servers.
         """
         if not 1 <= minutes <= REFRESH_MINUTES_MAX:
             raise ValueError(f"{minutes} minutes: 1 to {REFRESH_MINUTES_MAX:,} are meant")
@@ -134,21 +135,24 @@ class Ahead:
             for statement in one.making(minutes, after):
                 self._session.command(statement, f"compute {one.view.name} ahead")
             after = one.refresh
+        return self.refresh(views, progress)
+
+    def refresh(self, views: Sequence[View], progress: ProgressCall) -> dict[str, str]:
+        """Compute anew what is kept, and wait for it; returns view -> why it could not be."""
+        names, troubles = self.names(), dict[str, str]()
+        kept = [KeptView(view) for view in views if view.name in names]
         for done, one in enumerate(kept):
             progress("computing views", done, len(kept))
-            self._refresh(one.refresh)
-            self._session.command(one.shown().statement, f"show {one.view.name}")
-        progress("computing views", len(kept), len(kept))
-
-    def refresh(self, progress: ProgressCall) -> int:
-        """Compute anew what is kept, and wait for it; how many views it was."""
-        names = sorted(self._refreshing())
-        for done, name in enumerate(names):
-            progress("computing views", done, len(names))
-            self._refresh(name)
-        if names:
-            progress("computing views", len(names), len(names))
-        return len(names)
+            try:
+                self._refresh(one.refresh)
+            except StoreUnavailable as error:
+                # the others can be computed; this one shows what it did
+                troubles[one.view.name] = str(error)
+            else:
+                self._session.command(one.shown().statement, f"show {one.view.name}")
+        if kept:
+            progress("computing views", len(kept), len(kept))
+        return troubles
 
     def stop(self, views: Sequence[View]) -> None:
         """Let every view be computed when it is asked."""

@@ -199,16 +199,16 @@ class Schema:
         made = {name: table.comment for name, table in self._tables().items() if table.engine == "View"}
         views = {view.name: view for view in read_views(directory)}
         ahead = Ahead(self._session)
-        kept, minutes = ahead.names(), ahead.minutes()
-        shown = {name: KeptView(view).shown() for name, view in views.items() if name in kept}
+        minutes = ahead.minutes()
+        kept = {view.name: KeptView(view) for view in views.values() if minutes is not None and view.ahead_by}
         if minutes is not None and (
-            kept != {view.name for view in views.values() if view.ahead_by}
-            or any(made.get(name) != view.mark for name, view in shown.items())
+            ahead.names() != kept.keys()
+            or any(made.get(one.computed) != one.view.mark for one in kept.values())
         ):
             # another version has others, or other texts of them
             ahead.keep([*views.values()], minutes, _unseen)
         for view in views.values():
-            if view.name not in shown and made.get(view.name) != view.mark:
+            if view.name not in kept and made.get(view.name) != view.mark:
                 self._session.command(view.statement, f"make the view {view.name}")
         beside = {KeptView(view).computed for view in views.values()}
         for name, mark in made.items():
