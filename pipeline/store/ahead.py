@@ -118,8 +118,8 @@ class Ahead:
     def keep(self, views: Sequence[View], minutes: int, progress: ProgressCall) -> dict[str, str]:
         """Compute these views now, and then every ``minutes``; returns view -> why it could not be.
 
-        Such a view is computed when it is asked, until ``refresh`` can. Raises ``ValueError`` for minutes that
-        are no minutes, ``ClusterRefused`` on a cluster of servers.
+        Such a view is computed when it is asked, until ``refresh`` can. Raises ``ValueError`` for minutes
+        that are no minutes, ``ClusterRefused`` on a cluster of servers.
         """
         if not 1 <= minutes <= REFRESH_MINUTES_MAX:
             raise ValueError(f"{minutes} minutes: 1 to {REFRESH_MINUTES_MAX:,} are meant")
