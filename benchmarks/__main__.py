@@ -32,6 +32,7 @@ PARTS = {
     "memory": "benchmarks.memory:memory",
     "import_git": "benchmarks.import_git:figures",
     "views": "benchmarks.views:figures",
+    "ahead": "benchmarks.ahead:figures",
     "receiving": "benchmarks.receiving:receiving",
     "peers": "benchmarks.peers.side_by_side:peers",
     "cluster": "benchmarks.cluster:cluster",
