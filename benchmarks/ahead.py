@@ -37,8 +37,12 @@ _REPOSITORY = f"concat('acme/service-', toString({_HASH} % {SERVICES}))"
 _TEAM = f"concat('team ', toString({_HASH} % {SERVICES} % {TEAMS}))"
 _KEY = f"concat({_REPOSITORY}, '#', toString(number))"
 _BOT = f"{_HASH} % 9 = 0"
+_DEPLOYMENT = "concat('deploy ', toString(intDiv(number, 3)))"
 _CLASSES = "['code', 'iam', 'database-migration', 'iac', 'docs', 'api-contract', 'observability']"
 _CLASS = f"{_CLASSES}[1 + {_HASH} % 7]"
+
+#: its name, number of rows, and an expression for each column that is not left at its default
+Table = tuple[str, int, dict[str, str]]
 
 
 def _at(count: int, hours: float = 0.0) -> str:
@@ -53,15 +57,12 @@ def _around(salt: int, typical: float) -> str:
     return f"toInt64({typical} * exp(1.2 * (2 * ({lots}) - 3)))"
 
 
-def _tables(changes: int) -> list[tuple[str, int, dict[str, str]]]:
-    """Table, number of rows, and an expression for each column that is not left at its default."""
+def _of_changes(changes: int) -> list[Table]:
+    """The tables that have a row for each change."""
     lines, merged = _around(1, 60), _at(changes)
     size = f"multiIf({lines} < 10, 'tiny', {lines} < 50, 'small', {lines} < 300, 'medium', 'large')"
     whose = {"change": _KEY, "repository": _REPOSITORY, "bot": _BOT, "state": "'merged'"}
     placed = {"service": _SERVICE, "team": _TEAM, "change_class": _CLASS, "merged_at": merged}
-    deployment = "concat('deploy ', toString(intDiv(number, 3)))"
-    deployments, incidents = changes // 3, max(1, changes // 200)
-    live = _at(changes, 2)
     return [
         ("reviews", changes, whose | placed | {
             "lines": lines, "size": size, "opened_at": f"{merged} - toIntervalSecond({_around(2, 72_000)})",
@@ -96,13 +97,20 @@ def _tables(changes: int) -> list[tuple[str, int, dict[str, str]]]:
             "opened_at": f"{merged} - toIntervalHour(20)",
             "merged_at": merged, "closed_at": merged, "additions": lines, "deletions": "5", "files": "3",
             "paths": "['src/a.py', 'tests/a.py']", "owners": "['@acme/team']", "reviews": "1",
-            "approvals": "1", "checks": "4", "deployment": deployment, "deployed_at": live,
+            "approvals": "1", "checks": "4", "deployment": _DEPLOYMENT, "deployed_at": _at(changes, 2),
             "updated_at": merged, "events": "['a', 'b', 'c']",
             "first_commit_at": f"{merged} - toIntervalHour(25)",
         }),
+    ]  # fmt: skip
+
+
+def _of_deployments(changes: int) -> list[Table]:
+    """What becomes of changes: one of three is a deployment, one of two hundred an incident."""
+    deployments, incidents = changes // 3, max(1, changes // 200)
+    return [
         ("deployment_changes", changes, {
-            "deployment": deployment, "change": _KEY, "service": _SERVICE, "environment": "'production'",
-            "link_rule": "'branch'", "live_at": live,
+            "deployment": _DEPLOYMENT, "change": _KEY, "service": _SERVICE, "environment": "'production'",
+            "link_rule": "'branch'", "live_at": _at(changes, 2),
         }),
         ("deployments", deployments, {
             "deployment": "concat('deploy ', toString(number))", "service": _SERVICE,
@@ -133,7 +141,7 @@ def _tables(changes: int) -> list[tuple[str, int, dict[str, str]]]:
 
 def fill(store: Store, changes: int) -> None:
     """Make the rows where they are kept; nothing of ten million of them could be made in Python in time."""
-    for table, count, told in _tables(changes):
+    for table, count, told in (*_of_changes(changes), *_of_deployments(changes)):
         columns: Mapping[str, str] = {"workspace": "'acme'", "version": "1", "is_deleted": "0", **told}
         for start in range(0, count, CHUNK_ROWS):
             store._command(
