@@ -8,6 +8,7 @@
 --   next_at    when it is computed again
 --   problem    why the last time failed, where it did: its rows are those of `as_of`; else empty
 -- `aftermerge views` says what is computed ahead.
+-- Left out: views that somebody else made.
 SELECT
     v.name AS view,
     r.view != '' AS ahead,
