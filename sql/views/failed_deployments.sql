@@ -38,6 +38,14 @@ WITH
         WHERE transition = 'rollback' AND rolls_back != '' AND NOT ignored
         GROUP BY workspace, rolls_back
     ),
+    telling AS
+    (
+        -- most changes repair nothing, and are repaired by nothing
+        SELECT workspace, change, reverted_by, incidents, emergency
+        FROM changes FINAL
+        WHERE notEmpty(reverted_by) OR notEmpty(incidents) OR emergency != ''
+            OR (workspace, change) IN (SELECT workspace, arrayJoin(reverted_by) FROM changes FINAL)
+    ),
     brought AS
     (
         SELECT
@@ -45,7 +53,7 @@ WITH
             dc.service AS service, dc.environment AS environment,
             c.reverted_by AS reverted_by, c.incidents AS incidents, c.emergency != '' AS emergency
         FROM (SELECT * FROM deployment_changes FINAL) AS dc
-        INNER JOIN (SELECT workspace, change, reverted_by, incidents, emergency FROM changes FINAL) AS c
+        INNER JOIN telling AS c
             ON c.workspace = dc.workspace AND c.change = dc.change
     ),
     repairs AS

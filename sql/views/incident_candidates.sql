@@ -32,6 +32,7 @@ LEFT JOIN
 (
     SELECT workspace, deployment, tag, toNullable(changes) AS changes, transition
     FROM deployments FINAL
+    WHERE (workspace, deployment) IN (SELECT workspace, candidate FROM attributions)
 ) AS d ON d.workspace = a.workspace AND d.deployment = a.candidate
 ORDER BY onset_at DESC, workspace, incident, rank = 0, rank, probability DESC, candidate
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply

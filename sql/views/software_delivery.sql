@@ -48,12 +48,11 @@ WITH
             ) = 1 AS first,
             if(empty(c.picked_from), dateDiff('second', c.first_commit_at, dc.live_at) / 3600, NULL) AS lead_hours,
             dateDiff('second', c.merged_at, dc.live_at) / 3600 AS merged_hours,
-            c.emergency != '' AS emergency,
-            c.incidents AS incidents
+            c.emergency != '' AS emergency
         FROM (SELECT * FROM deployment_changes FINAL) AS dc
         INNER JOIN
         (
-            SELECT workspace, change, picked_from, first_commit_at, merged_at, emergency, incidents FROM changes FINAL
+            SELECT workspace, change, picked_from, first_commit_at, merged_at, emergency FROM changes FINAL
         ) AS c ON c.workspace = dc.workspace AND c.change = dc.change
     ),
     carried AS
@@ -70,7 +69,16 @@ WITH
     answering AS
     (
         SELECT DISTINCT b.workspace AS workspace, b.deployment AS deployment
-        FROM (SELECT workspace, deployment, live_at, arrayJoin(incidents) AS name FROM brought) AS b
+        FROM
+        (
+            SELECT dc.workspace AS workspace, dc.deployment AS deployment, dc.live_at AS live_at, c.name AS name
+            FROM (SELECT workspace, deployment, change, live_at FROM deployment_changes FINAL) AS dc
+            INNER JOIN
+            (
+                -- few changes name one
+                SELECT workspace, change, arrayJoin(incidents) AS name FROM changes FINAL WHERE notEmpty(incidents)
+            ) AS c ON c.workspace = dc.workspace AND c.change = dc.change
+        ) AS b
         INNER JOIN
         (
             -- a text names an incident by the end of its key

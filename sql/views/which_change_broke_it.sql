@@ -70,14 +70,19 @@ FROM (SELECT * FROM incidents FINAL) AS i
 LEFT JOIN suspects AS s ON s.workspace = i.workspace AND s.incident = i.incident
 LEFT JOIN
 (
-    SELECT workspace, deployment, service, tag, toNullable(live_at) AS live_at FROM deployments FINAL
+    SELECT workspace, deployment, service, tag, toNullable(live_at) AS live_at
+    FROM deployments FINAL
+    WHERE (workspace, deployment) IN (SELECT workspace, suspect FROM suspects)
 ) AS d ON d.workspace = s.workspace AND d.deployment = s.suspect
 LEFT JOIN suspect_changes AS c
     ON c.workspace = s.workspace AND c.incident = s.incident AND c.deployment = s.suspect
     AND NOT (i.verdict IN ('none', 'unseen') OR i.verdict = 'confirmed' AND i.cause_kind != 'deployment')
 LEFT JOIN
 (
-    SELECT workspace, change, title, author FROM changes FINAL
+    SELECT workspace, change, title, author
+    FROM changes FINAL
+    -- there may be a thousand times as many
+    WHERE (workspace, change) IN (SELECT workspace, suspect_change FROM suspect_changes)
 ) AS m ON m.workspace = c.workspace AND m.change = c.suspect_change
 ORDER BY opened_at DESC, workspace, incident
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
