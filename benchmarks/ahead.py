@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, at_most, known
 from pipeline import resources
-from pipeline.cli.progress import silent
+from pipeline.measuring import silent
 from pipeline.store import Store
 from pipeline.store.ahead import Ahead
 from pipeline.store.migrations import View, read_views

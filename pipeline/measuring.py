@@ -10,6 +10,10 @@ from typing import Protocol
 ProgressCall = Callable[[str, int, int | None], None]
 
 
+def silent(phase: str, done: int, total: int | None = None) -> None:
+    """Progress that nobody looks at."""
+
+
 class Meter(Protocol):
     """Takes down the numbers of one step; safe to call from several threads."""
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from pipeline.cli.exits import Problem
 from pipeline.cli.instants import machine_now
 from pipeline.cli.intake import append, correlate
-from pipeline.cli.progress import silent
 from pipeline.cli.reporting import Line, Outcome
 from pipeline.cli.wiring import Parts
-from pipeline.measuring import ProgressCall
+from pipeline.measuring import ProgressCall, silent
 
 if TYPE_CHECKING:
     from pipeline.declaring import Changes, Declarations

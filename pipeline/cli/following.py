@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from pipeline.cli.exits import Exit, Problem
-from pipeline.cli.progress import silent
-from pipeline.measuring import ProgressCall
+from pipeline.measuring import ProgressCall, silent
 
 if TYPE_CHECKING:
     from pipeline.cli.reporting import Outcome

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.exits import Problem
 from pipeline.cli.instants import machine_now
-from pipeline.cli.progress import silent
 from pipeline.cli.reporting import Line, Outcome
 from pipeline.cli.wiring import Parts, correlator
-from pipeline.measuring import ProgressCall
+from pipeline.measuring import ProgressCall, silent
 
 if TYPE_CHECKING:
     from pipeline.core.events import Event
@@ -63,6 +62,12 @@ def correlate(
     if parts.follower is not None:
         whole = parts.follower.everywhere() if everywhere else parts.follower
         return whole.caught_up(parts.log, outcome, progress)
+    _fold(parts, outcome, progress)
+    parts.store.refresh_ahead(progress)
+    return outcome
+
+
+def _fold(parts: Parts, outcome: Outcome, progress: ProgressCall) -> None:
     step = correlator(parts)
     summary = step.run(progress)
     outcome.correlated += summary.folded
@@ -79,23 +84,23 @@ def correlate(
         outcome.rows += again.rows
         outcome.dead_letters += again.dead_letters
         outcome.rebuilt = True
-    parts.store.refresh_ahead(progress)
-    return outcome
 
 
 def rebuilt(parts: Parts, progress: ProgressCall = silent) -> Outcome:
     """Read every event of the workspace again, oldest first, and replace its state and rows."""
-    outcome = correlate(parts, Outcome(), progress)
-    if outcome.rebuilt:
-        return outcome
+    outcome = Outcome()
     if parts.follower is not None:
-        done = parts.follower.rebuild(progress)
-        outcome.correlated, outcome.rows = done["folded"], done["rows"]
-        outcome.dead_letters += done["dead_letters"]
+        parts.follower.caught_up(parts.log, outcome, progress)
+        if not outcome.rebuilt:
+            done = parts.follower.rebuild(progress)
+            outcome.correlated, outcome.rows = done["folded"], done["rows"]
+            outcome.dead_letters += done["dead_letters"]
     else:
-        summary = correlator(parts).rebuild(parts.workspace, progress)
-        outcome.correlated, outcome.rows = summary.folded, summary.rows
-        outcome.dead_letters += summary.dead_letters
+        _fold(parts, outcome, progress)
+        if not outcome.rebuilt:
+            summary = correlator(parts).rebuild(parts.workspace, progress)
+            outcome.correlated, outcome.rows = summary.folded, summary.rows
+            outcome.dead_letters += summary.dead_letters
         parts.store.refresh_ahead(progress)
     outcome.rebuilt = True
     return outcome

@@ -53,10 +53,7 @@ SECURITY_TABLES = frozenset({"events_finding_reported", "findings"})
 SHOWN_ROWS = {
     "events": "record != 'finding_reported'",
     "dead_letters": "bytes = ''",
-    # also under the names that it has where it is computed ahead
-    **dict.fromkeys(
-        ("signals", "signals_now", "kept_signals", "refresh_signals"), "signal != 'late-findings'"
-    ),
+    "signals": "signal != 'late-findings'",
 }
 
 
@@ -222,6 +219,7 @@ def _reading_served(parts: Parts, access: Access, token: str) -> Iterator[Server
 
     from pipeline.receive.access import headers_of, peer_of
     from pipeline.receive.serving import Server
+    from pipeline.store.ahead import also_ahead
     from pipeline.store.answering import Answers
     from pipeline.web.clickhouse_http import ClickHouseHttp
 
@@ -239,7 +237,7 @@ def _reading_served(parts: Parts, access: Access, token: str) -> Iterator[Server
         return str(identity.role) if identity is not None else None
 
     hidden = dict.fromkeys(("viewer", "responder"), SECURITY_TABLES)
-    shown = dict.fromkeys(("viewer", "responder"), SHOWN_ROWS)
+    shown = dict.fromkeys(("viewer", "responder"), also_ahead(SHOWN_ROWS))
     answers = Answers.of(parts.store)
     endpoint = ClickHouseHttp(answers, check, hidden, shown)
     app = Starlette(routes=endpoint.routes())

@@ -26,7 +26,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from pipeline.measuring import ProgressCall
+from pipeline.measuring import ProgressCall, silent
 
 #: a bar is drawn at most this often; calls in between cost a comparison
 REDRAW_SECONDS_MIN = 0.1
@@ -38,10 +38,6 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f}/s", style="dim")
-
-
-def silent(phase: str, done: int, total: int | None = None) -> None:
-    """Progress that nobody looks at."""
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.exits import Exit, Problem
-from pipeline.cli.progress import silent
-from pipeline.measuring import ProgressCall
+from pipeline.measuring import ProgressCall, silent
 from pipeline.reached import CORRELATE, SINK, Place, ends, places, reached
 from pipeline.settings import Settings
 

@@ -15,7 +15,7 @@ What is kept stands in the database alone: whoever opens it next finds it so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from clickhouse_connect.driver.binding import quote_identifier
@@ -64,6 +64,11 @@ class KeptView(NamedTuple):
         """What makes that table anew."""
         return f"refresh_{self.view.name}"
 
+    @property
+    def beside(self) -> frozenset[str]:
+        """All other names under which its rows can be asked for."""
+        return frozenset((self.computed, self.table, self.refresh))
+
     def shown(self) -> View:
         """The view that shows the rows of the table, in the order that it always has."""
         orders = _ORDER.findall(self.view.text)
@@ -95,6 +100,15 @@ class KeptView(NamedTuple):
         yield f"DROP TABLE IF EXISTS {self.refresh} SYNC"
         yield f"DROP TABLE IF EXISTS {self.table} SYNC"
         yield f"DROP VIEW IF EXISTS {self.computed}"
+
+
+def also_ahead(shown: Mapping[str, str]) -> dict[str, str]:
+    """View or table -> which of its rows are shown, also under the names that a view has where it is kept."""
+    return dict(shown) | {
+        name: condition
+        for view, condition in shown.items()
+        for name in sorted(KeptView(View(view, "")).beside)
+    }
 
 
 class Ahead:
@@ -172,11 +186,7 @@ class Ahead:
             "SELECT name FROM system.tables WHERE database = {name:String}", {"name": self._session.database}
         ).rows
         there = {str(name) for (name,) in rows}
-        return {
-            view.name
-            for view in views
-            if view.ahead_by and there & {(kept := KeptView(view)).computed, kept.table, kept.refresh}
-        }
+        return {view.name for view in views if view.ahead_by and there & KeptView(view).beside}
 
     def _refresh(self, name: str) -> None:
         self._session.command(f"SYSTEM REFRESH VIEW {quote_identifier(name)}", f"refresh {name}")

@@ -134,7 +134,7 @@ def is_ours(comment: str) -> bool:
 
 
 def read_views(directory: Path) -> list[View]:
-    """The views of a directory by name; they read tables, never each other."""
+    """The views of a directory by name; one that reads another one comes after it."""
     return [View(path.stem, path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.sql"))]
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver.binding import quote_identifier
 
+from pipeline.measuring import silent
 from pipeline.store.ahead import Ahead, KeptView
 from pipeline.store.errors import ClusterRefused, StoreMissing, StoreUnavailable
 from pipeline.store.migrations import (
@@ -196,17 +197,18 @@ class Schema:
                 )
 
     def _make_views(self, directory: Path) -> None:
-        made = {name: table.comment for name, table in self._tables().items() if table.engine == "View"}
+        tables = self._tables()
+        made = {name: table.comment for name, table in tables.items() if table.engine == "View"}
         views = {view.name: view for view in read_views(directory)}
-        ahead = Ahead(self._session)
-        minutes = ahead.minutes()
-        kept = {view.name: KeptView(view) for view in views.values() if minutes is not None and view.ahead_by}
-        if minutes is not None and (
-            ahead.names() != kept.keys()
-            or any(made.get(one.computed) != one.view.mark for one in kept.values())
-        ):
-            # another version has others, or other texts of them
-            ahead.keep([*views.values()], minutes, _unseen)
+        ahead, kept = Ahead(self._session), dict[str, KeptView]()
+        # where nothing is computed ahead, nobody is asked about it
+        refreshed = any(table.engine == "MaterializedView" for table in tables.values())
+        if refreshed and (minutes := ahead.minutes()) is not None:
+            kept = {view.name: KeptView(view) for view in views.values() if view.ahead_by}
+            changed = any(made.get(one.computed) != one.view.mark for one in kept.values())
+            if changed or ahead.names() != kept.keys():
+                # another version has others, or other texts of them
+                ahead.keep([*views.values()], minutes, silent)
         for view in views.values():
             if view.name not in kept and made.get(view.name) != view.mark:
                 self._session.command(view.statement, f"make the view {view.name}")
@@ -217,10 +219,6 @@ class Schema:
                 self._session.command(
                     f"DROP VIEW IF EXISTS {quote_identifier(name)}", f"drop the view {name}"
                 )
-
-
-def _unseen(phase: str, done: int, total: int | None) -> None:
-    """Progress that nobody looks at."""
 
 
 def _text(value: object) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import resources
-from pipeline.cli.progress import silent
 from pipeline.core.facts import ReviewFact
+from pipeline.measuring import silent
 from pipeline.store import Store
 from pipeline.store.ahead import REFRESH_MINUTES_MAX, Ahead, KeptView
 from pipeline.store.migrations import read_views

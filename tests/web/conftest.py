@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from pipeline.cli.live import SECURITY_TABLES, SHOWN_ROWS
 from pipeline.receive.serving import Server
 from pipeline.store import Store
+from pipeline.store.ahead import also_ahead
 from pipeline.store.answering import Answers
 from pipeline.web.clickhouse_http import ClickHouseHttp
 from tests.store.conftest import fresh
@@ -145,7 +146,7 @@ def endpoint(dsn: str) -> Iterator[Endpoint]:
         fill(store)
         answers = Answers.of(store, CONNECTIONS)
         hidden = {"viewer": SECURITY_TABLES}
-        shown = {"viewer": {**SHOWN_ROWS, "events": "record != 'artifact_packaged'"}}
+        shown = {"viewer": {**also_ahead(SHOWN_ROWS), "events": "record != 'artifact_packaged'"}}
         served = ClickHouseHttp(answers, lambda told, _: ROLES.get(told), hidden, shown)
         server = Server(Starlette(routes=served.routes()))
         server.start()

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import resources
+from pipeline.measuring import silent
 from pipeline.store import Store
+from pipeline.store.ahead import Ahead, KeptView
 from pipeline.store.answering import LIMITS, Answers, EngineError
+from pipeline.store.migrations import read_views
 from pipeline.web.allowed import TABLE_FUNCTIONS
 from tests.web.attacks import ATTACKS
 from tests.web.conftest import Endpoint
@@ -106,6 +110,20 @@ def test_what_scanners_found_is_hidden_in_tables_and_views(endpoint: Endpoint) -
     everything = endpoint.ask(statement, password="another token").body.split()
     assert b"late-findings" in everything
     assert endpoint.ask(statement).body.split() == [name for name in everything if name != b"late-findings"]
+
+
+def test_what_is_hidden_stays_hidden_where_it_is_computed_ahead(endpoint: Endpoint) -> None:
+    views = [view for view in read_views(resources.sql() / "views") if view.name == "signals"]
+    ahead = Ahead(endpoint.store._session)
+    assert ahead.keep(views, 24 * 60, silent) == {}
+    try:
+        for name in ("signals", *KeptView(views[0]).beside):
+            statement = f"select distinct signal from {name} order by signal"
+            everything = endpoint.ask(statement, password="another token").body.split()
+            assert b"late-findings" in everything, name
+            assert b"late-findings" not in endpoint.ask(statement).body.split(), name
+    finally:
+        ahead.stop(views)
 
 
 def test_limits_are_lowered_and_never_raised(endpoint: Endpoint) -> None:

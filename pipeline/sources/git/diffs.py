@@ -7,7 +7,7 @@ ranges, so that each profits from its own cache of objects.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -173,7 +173,9 @@ class DiffReader:
         place: int | None = None
         tally = self._tally(0)
         try:
-            for record in self._repository.git.records(*_NUMSTAT, *_PLAIN, lines=self._pairs(places)):
+            for record in self._repository.git.records(
+                *_NUMSTAT, *_PLAIN, lines=self._repository.pairs(places)
+            ):
                 if b"\t" not in record:
                     if place is not None:
                         self._keep(place, tally, True)
@@ -197,7 +199,7 @@ class DiffReader:
         tally = self._tally(0)
         entry = False
         try:
-            for record in self._repository.git.records(*_RAW, *_PLAIN, lines=self._pairs(places)):
+            for record in self._repository.git.records(*_RAW, *_PLAIN, lines=self._repository.pairs(places)):
                 if entry:
                     tally.add(text(record), 0, 0)
                     entry = False
@@ -216,10 +218,6 @@ class DiffReader:
     def _tally(self, place: int) -> _Tally:
         generated = partial(self._generated.is_generated, self._generated.at(place))
         return _Tally(generated, self._owners.before(place))
-
-    def _pairs(self, places: Iterable[int]) -> Iterator[str]:
-        for place in places:
-            yield f"{self._repository.line[place]} {self._repository.parents[place]}".rstrip()
 
     def _keep(self, place: int, tally: _Tally, sized: bool) -> None:
         told = tally.rules is not None

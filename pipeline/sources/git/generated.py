@@ -138,15 +138,13 @@ class GeneratedOverTime:
 
     def read(self, repository: Repository) -> None:
         """Find the commits of the main line that changed such a file, and load every version once."""
-        pairs = (
-            f"{sha} {parent}".rstrip()
-            for sha, parent in zip(repository.line, repository.parents, strict=True)
-        )
         chosen: dict[str, list[tuple[int, str]]] = {}
         place, record = -1, ""
         # the one place where git is asked for a pattern of ours; elsewhere paths are literal
         command = ("--no-literal-pathspecs", "diff-tree", *_RAW)
-        for raw in repository.git.records(*command, "--", ":(glob)**/.gitattributes", lines=pairs):
+        for raw in repository.git.records(
+            *command, "--", ":(glob)**/.gitattributes", lines=repository.pairs()
+        ):
             value = text(raw)
             if record:
                 mode, oid = record.split(" ")[1], record.split(" ")[3]

@@ -159,11 +159,10 @@ class _Reader:
     def changes(self) -> Iterator[_Change]:
         """Every file worth reading that a commit of the main line added or changed."""
         repository = self.repository
-        pairs = (f"{s} {p}".rstrip() for s, p in zip(repository.line, repository.parents, strict=True))
         command = ("diff-tree", "--stdin", "--root", "-r", "--raw", "-z", "--no-renames", "--no-abbrev")
         place = -1
         entry: list[str] = []
-        for record in repository.git.records(*command, lines=pairs):
+        for record in repository.git.records(*command, lines=repository.pairs()):
             if entry:
                 path = text(record)
                 if entry[1].startswith("100") and _worth_reading(path):

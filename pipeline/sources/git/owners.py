@@ -30,14 +30,10 @@ class OwnersOverTime:
         """Find the commits of the main line that changed the file, and load every version."""
         here: dict[str, str] = {}
         chosen: dict[int, tuple[str, str]] = {}
-        pairs = (
-            f"{sha} {parent}".rstrip()
-            for sha, parent in zip(repository.line, repository.parents, strict=True)
-        )
         place = -1
         record = ""
         command = ("diff-tree", "--stdin", "--root", "-r", "--raw", "-z", "--no-renames", "--no-abbrev")
-        for raw in repository.git.records(*command, "--", *LOCATIONS, lines=pairs):
+        for raw in repository.git.records(*command, "--", *LOCATIONS, lines=repository.pairs()):
             value = text(raw)
             if record:
                 mode, oid = record.split(" ")[1], record.split(" ")[3]

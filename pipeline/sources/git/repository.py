@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -42,6 +42,11 @@ class Repository:
 
     def __post_init__(self) -> None:
         self.position = {sha: position for position, sha in enumerate(self.line)}
+
+    def pairs(self, places: Iterable[int] | None = None) -> Iterator[str]:
+        """Commits of the main line (all, unless told), each with its parent: what ``git diff-tree`` reads."""
+        for place in range(len(self.line)) if places is None else places:
+            yield f"{self.line[place]} {self.parents[place]}".rstrip()
 
 
 def open_repository(path: Path, options: GitOptions) -> Repository:

@@ -208,12 +208,11 @@ class StaleEntries:
 
 def _comings(repository: Repository, start: int, end: int) -> Iterator[tuple[int, list[str], list[str]]]:
     """The files that came and those that went, for each commit of the main line that had any."""
-    pairs = (f"{repository.line[place]} {repository.parents[place]}".rstrip() for place in range(start, end))
     place = -1
     added: list[str] = []
     deleted: list[str] = []
     status = b""
-    for raw in repository.git.records(*_COMINGS, lines=pairs):
+    for raw in repository.git.records(*_COMINGS, lines=repository.pairs(range(start, end))):
         if status:
             (added if status == b"A" else deleted).append(text(raw))
             status = b""
