@@ -26,7 +26,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _WHY = {
-    "nightly": "searches for minutes: run `make nightly`",
+    "nightly": "searches or breaks for minutes: run `make nightly`",
     "long": "takes much of a minute: run `make long`",
     "slow": "takes seconds: run `make test`",
 }

@@ -56,6 +56,7 @@ def test_the_disk_of_the_broker_is_full(
         made.stop()
 
 
+@pytest.mark.nightly
 def test_the_registry_does_not_answer(
     tmp_path: Path, bootstrap: str, workspaces: Told, undisturbed: dict[str, Any]
 ) -> None:

@@ -144,6 +144,7 @@ def test_every_command_says_the_same(made: Cluster, tmp_path: Path) -> None:
     assert by_name[incident]["verdict"] == "likely"
 
 
+@pytest.mark.nightly
 def test_an_import_from_behind_the_horizon_ends_in_a_rebuild(tmp_path: Path, bootstrap: str) -> None:
     short = {"horizon_days": "2", "attribution_window_hours": "24"}
     alone = Alone(tmp_path, **short)

@@ -31,7 +31,7 @@ def restart_killed(made: Cluster) -> None:
 
 @pytest.mark.parametrize(
     "kills",
-    [3, pytest.param(PIECES, marks=pytest.mark.long), pytest.param(100, marks=pytest.mark.nightly)],
+    [3, pytest.param(PIECES, marks=pytest.mark.nightly), pytest.param(100, marks=pytest.mark.nightly)],
 )
 def test_steps_are_killed_at_random_moments(
     tmp_path: Path,
@@ -84,7 +84,7 @@ def test_a_frozen_worker_that_wakes_overwrites_nothing(
         made.stop()
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_broker_is_killed_and_comes_back(
     tmp_path: Path, workspaces: Mapping[str, Sequence[Event]], undisturbed: dict[str, Any]
 ) -> None:
@@ -101,7 +101,7 @@ def test_the_broker_is_killed_and_comes_back(
         made.stop()
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_store_is_gone_for_a_while(
     tmp_path: Path, bootstrap: str, workspaces: Mapping[str, Sequence[Event]], undisturbed: dict[str, Any]
 ) -> None:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 @pytest.mark.parametrize(
     ("partitions", "workers"),
-    [(1, 1), pytest.param(4, 2, marks=pytest.mark.long), pytest.param(4, 3, marks=pytest.mark.long)],
+    [(1, 1), pytest.param(4, 2, marks=pytest.mark.nightly), pytest.param(4, 3, marks=pytest.mark.long)],
 )
 def test_a_cluster_has_the_rows_of_one_process(
     tmp_path: Path,

@@ -51,6 +51,8 @@ _PASSING = _GONE | {
     KafkaError._WAIT_COORD,
 }
 PASSING_POLL_SECONDS = 0.1
+#: a request that was queued for a broker that went away waits for it; the next one is sent to another
+TRY_SECONDS_MAX = 10.0
 
 Answer = TypeVar("Answer")
 
@@ -98,13 +100,14 @@ def _advice(code: int) -> str:
 
 
 def patiently(settings: KafkaSettings, ask: Callable[[float], Answer]) -> Answer:
-    """Ask, with the seconds that are left, until something other than a passing trouble comes back."""
+    """Ask, with the seconds of one try, until something other than a passing trouble comes back."""
     until = time.monotonic() + settings.timeout_seconds
     while True:
         try:
-            return ask(max(until - time.monotonic(), 0))
+            return ask(max(min(until - time.monotonic(), TRY_SECONDS_MAX), 0))
         except KafkaException as raised:
-            if error_of(raised).code() not in _PASSING or time.monotonic() > until:
+            passing = error_of(raised).code() in _PASSING or error_of(raised).code() == KafkaError._TIMED_OUT
+            if not passing or time.monotonic() > until:
                 raise
         time.sleep(PASSING_POLL_SECONDS)
 

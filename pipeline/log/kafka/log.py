@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from pipeline.log.kafka import clients
 from pipeline.log.kafka.bounds import Bounds, Place
 from pipeline.log.kafka.configuration import RECORD_BYTES_MAX, KafkaSettings
-from pipeline.log.kafka.failures import stranger_among, translated
+from pipeline.log.kafka.failures import patiently, stranger_among, translated
 from pipeline.log.kafka.groups import Groups
 from pipeline.log.kafka.reading import Readers
 from pipeline.log.kafka.topics import FOREVER, Topics, TopicSettings
@@ -68,14 +68,7 @@ class KafkaLog:
         troubles: list[KafkaError] = []
         self._admin = clients.admin(settings, troubles.append)
         with translated(settings, "be reached"):
-            try:
-                self._admin.list_topics(timeout=settings.timeout_seconds)
-            except KafkaException:
-                # what the connections suffered says more than that there was none
-                self._admin.poll(0)
-                if (stranger := stranger_among(troubles)) is not None:
-                    raise KafkaException(stranger) from None
-                raise
+            patiently(settings, lambda seconds: self._reach(seconds, troubles))
         self.topics = Topics(settings, self._admin)
         self._bounds = Bounds(settings)
         self._readers = Readers(settings, self._bounds)
@@ -86,6 +79,16 @@ class KafkaLog:
         self._claims_lock = threading.Lock()
         self._claims: dict[tuple[str, Place], _Claim] = {}
         self._closed = False
+
+    def _reach(self, seconds: float, troubles: list[KafkaError]) -> None:
+        try:
+            self._admin.list_topics(timeout=seconds)
+        except KafkaException:
+            # what the connections suffered says more than that there was none
+            self._admin.poll(0)
+            if (stranger := stranger_among(troubles)) is not None:
+                raise KafkaException(stranger) from None
+            raise
 
     # topics
 
