@@ -12,7 +12,7 @@ from pipeline.core.facts import ThresholdFact
 from pipeline.core.rows import Rows
 
 #: the failure modes of review (F1 to F8), by the names of their signals
-SIGNALS = (
+FAILURE_MODES = (
     "reviewer-bottleneck",
     "flaky-tests",
     "rubber-stamping",
@@ -21,6 +21,27 @@ SIGNALS = (
     "missing-context",
     "late-findings",
     "environment-drift",
+)
+#: and other known mistakes on the way of a change, before its merge and after it
+SIGNALS = (
+    *FAILURE_MODES,
+    "slow-reviews",
+    "reviewer-load",
+    "slow-designs",
+    "long-lived-branches",
+    "rigid-policies",
+    "stale-owners",
+    "overdue-retro-reviews",
+    "untagged-deployments",
+    "undeployed-changes",
+    "failing-deployments",
+    "failed-rollbacks",
+    "unexplained-incidents",
+    "alert-noise",
+    "on-call-overload",
+    "missing-telemetry",
+    "stale-objectives",
+    "cost-overrun",
 )
 
 

@@ -200,18 +200,20 @@ class Schema:
         tables = self._tables()
         made = {name: table.comment for name, table in tables.items() if table.engine == "View"}
         views = {view.name: view for view in read_views(directory)}
-        ahead, kept = Ahead(self._session), dict[str, KeptView]()
+        ahead = Ahead(self._session)
         # where nothing is computed ahead, nobody is asked about it
         refreshed = any(table.engine == "MaterializedView" for table in tables.values())
-        if refreshed and (minutes := ahead.minutes()) is not None:
-            kept = {view.name: KeptView(view) for view in views.values() if view.ahead_by}
-            changed = any(made.get(one.computed) != one.view.mark for one in kept.values())
-            if changed or ahead.names() != kept.keys():
-                # another version has others, or other texts of them
-                ahead.keep([*views.values()], minutes, silent)
+        kept = ahead.names() if refreshed else frozenset[str]()
+        # those that are new come first: what is computed ahead may read them
         for view in views.values():
             if view.name not in kept and made.get(view.name) != view.mark:
                 self._session.command(view.statement, f"make the view {view.name}")
+        if kept and (minutes := ahead.minutes()) is not None:
+            wanted = {view.name: KeptView(view) for view in views.values() if view.ahead_by}
+            changed = any(made.get(one.computed) != one.view.mark for one in wanted.values())
+            if changed or kept != wanted.keys():
+                # another version has others, or other texts of them
+                ahead.keep([*views.values()], minutes, silent)
         beside = {KeptView(view).computed for view in views.values()}
         for name, mark in made.items():
             # a view without our mark is somebody's own

@@ -162,8 +162,13 @@ CREATE OR REPLACE VIEW retro_reviews ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_backlog ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW review_response ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW reviewer_load ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW rollbacks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW services_overview ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW signal_limits ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW signal_things ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW signal_weeks_production ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW signal_weeks_review ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW signals ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW slo_budgets ON CLUSTER `replicas` AS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.core.facts import Fact, ReviewFact
 from pipeline.store import Store
 from tests.store.rows import DAY, MONDAY, WORKSPACE, batch, event, moment
 from tests.store.world import ask, fill, reviewed
@@ -53,6 +54,31 @@ def test_review_response(world: Store) -> None:
         ("small", 1, 3.0),
     ]
     assert ask(world, "value", "review_response", "WHERE dimension = 'team'") == [("core",), ("core",)]
+
+
+def test_reviewer_load_is_spread_among_those_who_were_asked(store: Store) -> None:
+    def asked(number: int, *names: str, **told: object) -> Fact:
+        return reviewed(f"acme/api#{number}", MONDAY, asked=list(names), **told)
+
+    twice = [asked(0, "p:1", "p:1", "core"), asked(1, "p:1"), asked(2, "p:1", "p:2"), asked(3, "p:1", "p:3")]
+    nobody = [asked(4, "core"), asked(5), asked(6, "p:9", bot=True)]
+    other = [asked(7, "p:4", service="web", team="", change_class="iac"), asked(8, "p:4", ready_at=None)]
+    store.insert_facts(ReviewFact.table, WORKSPACE, 2, [*twice, *nobody, *other])
+    columns = (
+        "dimension, value, requests, persons, asked, asked_median, asked_p90, asked_most, top_share, gini"
+    )
+    core, one = (4, 3, 6, 1, 4, 4, 0.6667, 0.3333), (1, 1, 1, 1, 1, 1, 1.0, 0.0)
+    assert ask(store, f"toString(week), {columns}", "reviewer_load", "WHERE dimension = 'team'") == [
+        ("2024-01-01", "team", "core", *core)
+    ]
+    assert ask(store, columns, "reviewer_load", "WHERE dimension != 'team'") == [
+        ("all", "", 5, 4, 7, 1, 4, 4, 0.5714, 0.3214),
+        ("change_class", "code", *core),
+        ("change_class", "iac", *one),
+        ("repository", "acme/api", 5, 4, 7, 1, 4, 4, 0.5714, 0.3214),
+        ("service", "api", *core),
+        ("service", "web", *one),
+    ]
 
 
 def test_nothing_is_measured_of_bots(store: Store) -> None:

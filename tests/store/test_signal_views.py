@@ -19,7 +19,7 @@ from pipeline.core.facts import (
     ServiceFact,
     ThresholdFact,
 )
-from pipeline.core.signals import SIGNALS
+from pipeline.core.signals import FAILURE_MODES, SIGNALS
 from pipeline.store import Store
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, moment, row
 from tests.store.world import ask
@@ -210,10 +210,54 @@ def test_a_burn_after_changes_without_context(store: Store) -> None:
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_the_view_and_the_documentation_know_every_signal(signal: str) -> None:
-    assert f"('{signal}', 'F" in (ROOT / "sql/views/signals.sql").read_text("utf-8")
+    mode = f"F{FAILURE_MODES.index(signal) + 1}" if signal in FAILURE_MODES else ""
+    assert f"('{signal}', '{mode}', " in (ROOT / "sql/views/signal_limits.sql").read_text("utf-8")
     assert f"`{signal}`" in (ROOT / "docs/measures.md").read_text("utf-8")
+
+
+def test_the_thresholds_of_all_signals_are_shown(store: Store) -> None:
+    threshold = {"signal": "bypass-abuse", "opens_from": 0.05, "within_minutes": 30, "off": True}
+    fill(store, row(ThresholdFact, **threshold))
+    found = ask(store, "signal, opens_from, closes_below, within_hours, off, declared", "signal_limits")
+    assert sorted(str(name) for name, *_ in found) == sorted(SIGNALS)
+    assert [one for one in found if one[-1]] == [("bypass-abuse", 0.05, 0.05, 0.5, 1, 1)]
 
 
 def test_a_team_is_looked_at_where_one_is_declared_else_the_repository(store: Store) -> None:
     fill(store, *merges(0, 20, 20, ""), row(ServiceFact, service="api", team="core"))
     assert signals(store, "bypass-abuse", "subject_kind, subject") == [("repository", "acme/")]
+
+
+def test_weeks_and_things_are_shown_also_where_nothing_opens(store: Store) -> None:
+    place = {"service": "api", "environment": "production"}
+    fill(
+        store,
+        *merges(6, 1, 4),
+        row(DriftFact, resource="r", detected_at=MONDAY + HOUR, corrected_at=MONDAY + 3 * HOUR, **place),
+        row(DeploymentFact, deployment="d", live_at=MONDAY, outcome="success", tag="v1", **place),
+        row(ThresholdFact, signal="environment-drift", off=True),
+    )
+    columns = "signal, subject_kind, subject, toString(week), cases, bad, measured, evidence"
+    # a week that is not over, with few cases
+    assert ask(store, columns, "signal_weeks_review", "WHERE signal = 'bypass-abuse'") == [
+        (
+            "bypass-abuse", "team", "core", "2024-02-12", 4, 1, 0.25,
+            "1 of 4 merged changes went past review",
+        )
+    ]  # fmt: skip
+    assert ask(store, columns, "signal_weeks_production", "WHERE signal = 'untagged-deployments'") == [
+        (
+            "untagged-deployments", "service", "api", "2024-01-01", 1, 0, 0.0,
+            "0 of 1 deployments to production had no tag",
+        )
+    ]  # fmt: skip
+    assert ask(store, "signal, subject, opened_at, closed_at, measured", "signal_things") == [
+        ("environment-drift", "r", moment(MONDAY + 2 * HOUR), moment(MONDAY + 3 * HOUR), 2.0)
+    ]
+    assert ask(store, "signal", "signals") == []
+
+
+def test_what_is_always_known_is_never_null(store: Store) -> None:
+    found = store.query("SELECT * FROM signals")
+    types = dict(zip(found.columns, map(str, found.types), strict=True))
+    assert (types["measured"], types["evidence"]) == ("Float64", "Array(String)")

@@ -265,7 +265,7 @@ def reviews() -> list[Fact]:
         ),
         waiting(
             "acme/api#5", MONDAY + 10 * DAY + 10 * HOUR, review_due_at=MONDAY + 10 * DAY + 14 * HOUR,
-            waited_on=["p:7", "core"],
+            waited_on=["p:7", "core"], asked=["p:7", "core"],
         ),
         waiting("acme/api#8", MONDAY + 10 * DAY + 16 * HOUR, review_due_at=MONDAY + 11 * DAY + 12 * HOUR),
         waiting("acme/api#7", MONDAY + 8 * DAY, review_due_at=MONDAY + 8 * DAY + 13 * HOUR, bot=True),
