@@ -15,9 +15,9 @@ from pipeline.log.topics import EVENTS
 from tests.cluster import histories
 from tests.cluster.processes import BATCH_ROWS, HORIZON_DAYS, held
 from tests.kafka import servers
-from tests.kafka.servers import free_ports
 from tests.live.test_store_gone import store
 from tests.places import Place
+from tests.ports import free_ports
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,9 @@ from pipeline.log.protocol import LogUnavailable, NewRecord
 from pipeline.log.topics import EVENTS
 from pipeline.registry import Registry, RegistrySettings, known
 from pipeline.store import Store
-from tests.kafka.servers import free_ports
 from tests.live.process import ROOT, command, environment
 from tests.live.test_store_gone import store
+from tests.ports import free_ports
 
 STEPS = reached.STEPS
 #: large enough for Java, Kafka and several Python processes on two cores

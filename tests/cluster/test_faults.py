@@ -19,6 +19,7 @@ from tests.cluster.processes import DONE_SECONDS_MAX, STEPS, Cluster, cluster
 from tests.kafka import servers
 from tests.live.process import eventually
 from tests.live.test_store_gone import store
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -105,7 +106,7 @@ def test_the_broker_is_killed_and_comes_back(
 def test_the_store_is_gone_for_a_while(
     tmp_path: Path, bootstrap: str, workspaces: Mapping[str, Sequence[Event]], undisturbed: dict[str, Any]
 ) -> None:
-    (port,) = servers.free_ports(1)
+    (port,) = free_ports(1)
     told = list(pieces(workspaces))
     with Cluster(tmp_path, bootstrap, 2, port) as made:
         with store(tmp_path / "server", port):

@@ -24,10 +24,10 @@ from pipeline.worker import LAGS_EVERY_SECONDS
 from tests.answers import Answer, ask
 from tests.cluster.faults.shared import Alone, wait_for, wait_until_assigned
 from tests.cluster.processes import Cluster
-from tests.kafka.servers import free_ports
 from tests.live.process import ROOT, eventually
 from tests.live.test_store_gone import store
 from tests.places import Place, history
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 

@@ -24,7 +24,8 @@ from pipeline.log.kafka.configuration import KafkaSettings
 from pipeline.log.kafka.log import KafkaLog
 from tests.deploy.composition import ROOT, filled, generated
 from tests.kafka.artifacts import demand, kafka_jars
-from tests.kafka.servers import START_SECONDS_MAX, Server, free_ports
+from tests.kafka.servers import START_SECONDS_MAX, Server
+from tests.ports import free_ports
 
 RULES = ROOT / "compose/kafka/acls.txt"
 TIMEOUT_SECONDS = 15.0

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.deploy.composition import ROOT, RUN_SECONDS_MAX
-from tests.kafka.servers import free_ports
+from tests.ports import free_ports
 
 HEALTHY = ROOT / "compose/healthy.py"
 

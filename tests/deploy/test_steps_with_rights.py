@@ -15,10 +15,10 @@ from pipeline.sources.cloudevents import render
 from pipeline.store import Store
 from tests.answers import ask
 from tests.deploy.secured import USERS, Cluster, secured
-from tests.kafka.servers import free_ports
 from tests.live.process import ROOT, STOP_SECONDS_MAX, TOKEN, command, environment, eventually
 from tests.live.test_store_gone import store
 from tests.places import history
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 

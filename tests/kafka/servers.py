@@ -8,7 +8,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka.artifacts import demand, kafka_jars, registry_home
+from tests.ports import free_ports
 
 START_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 30
@@ -43,15 +43,6 @@ appender.out.name = OUT
 appender.out.layout.type = PatternLayout
 appender.out.layout.pattern = %d %p %c: %m%n
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback on which nobody listens now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
 
 
 class Server:

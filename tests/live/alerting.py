@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import threading
 import urllib.request
@@ -14,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from tests.live.process import STOP_SECONDS_MAX, TOKEN, Up, eventually
+from tests.ports import free_ports
 
 PROMETHEUS, ALERTMANAGER = "prometheus", "prometheus-alertmanager"
 PACKAGES = "prometheus prometheus-alertmanager"
@@ -60,7 +60,7 @@ class Exporter:
 def alerting(run: Up, directory: Path) -> Iterator[Exporter]:
     """Prometheus watches an exporter, and Alertmanager tells ``run`` what fires."""
     exporter = Exporter()
-    prometheus, alertmanager = free_port(), free_port()
+    prometheus, alertmanager = free_ports(2)
     try:
         watching = _prometheus(exporter, directory, prometheus, alertmanager)
         telling = _alertmanager(run, directory, alertmanager)
@@ -71,12 +71,6 @@ def alerting(run: Up, directory: Path) -> Iterator[Exporter]:
             yield exporter
     finally:
         exporter.close()
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 def _alertmanager(run: Up, directory: Path, port: int) -> list[str]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import clickhouse_connect
 import pytest
 
-from tests.live.alerting import free_port
 from tests.live.deliveries import Stream
 from tests.live.process import ROOT, eventually, run, up
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def changes(port: int) -> list[int]:
 
 
 def test_a_store_that_is_killed_and_comes_back(tmp_path: Path) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     dsn = f"clickhouse://127.0.0.1:{port}"
     data, directory = tmp_path / "data", tmp_path / "server"
     with store(directory, port) as first, up(data, store_dsn=dsn) as live:

@@ -18,8 +18,8 @@ import yaml
 
 from pipeline.store import Patience, Store, StoreUnavailable
 from pipeline.store.beside import Beside
-from tests.live.alerting import free_port
 from tests.live.process import ROOT, eventually
+from tests.ports import free_ports
 from tests.store.rows import MONDAY, batch, event
 
 NAMED = "TEST_CLICKHOUSE_DSN"
@@ -75,7 +75,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     config = tmp_path_factory.mktemp("clickhouse") / "zz-cluster.xml"
     config.write_text(CONFIG, "utf-8")
     config.chmod(0o644)
-    port = free_port()
+    (port,) = free_ports(1)
     container = docker(
         *("run", "--detach", "--rm", "--publish", f"127.0.0.1:{port}:8123"),
         *("--env", f"CLICKHOUSE_PASSWORD={PASSWORD}", "--env", "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT=1"),

@@ -15,8 +15,8 @@ from clickhouse_connect.driver._chdbclient import build_connection_string
 from pipeline.core.facts import ServiceFact
 from pipeline.store import MigrationRefused, Store, StoreMissing, StoreUnavailable
 from pipeline.store.beside import Beside
-from tests.live.alerting import free_port
 from tests.live.process import ROOT
+from tests.ports import free_ports
 from tests.store.rows import row
 from tests.store.test_migrations import NEXT, held_back
 
@@ -54,7 +54,7 @@ def server(directory: Path) -> Iterator[str]:
     )
     granted = "".join(f"<query>GRANT {role}</query>" for role in rights)
     users.write_text(USERS.format(roles=roles, granted=granted), "utf-8")
-    port = free_port()
+    (port,) = free_ports(1)
     # users are read with a configuration only
     engine = {"config-file": str(ROOT / "pipeline/store/engine.xml"), "users_config": str(users)}
     place = build_connection_string(str(directory), engine)

@@ -12,8 +12,8 @@ import pytest
 from pipeline.settings import load_settings
 from pipeline.store import Store, StoreUnavailable
 from tests.certificates import certificate
-from tests.kafka.servers import free_ports
 from tests.live.test_store_gone import store
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.slow
 

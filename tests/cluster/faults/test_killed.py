@@ -30,9 +30,9 @@ from tests.cluster.faults.shared import (
     without_ticks,
 )
 from tests.cluster.processes import Cluster
-from tests.kafka.servers import free_ports
 from tests.live.process import TOKEN
 from tests.places import history
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
 

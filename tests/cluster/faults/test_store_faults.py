@@ -22,9 +22,9 @@ from tests.cluster.faults.shared import (
     wait_until_assigned,
 )
 from tests.cluster.processes import Cluster
-from tests.kafka.servers import free_ports
 from tests.live.process import ROOT
 from tests.places import history
+from tests.ports import free_ports
 from tests.store.failing import Failing, FailingHandler, bare, coded, cut
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.long]
