@@ -1,7 +1,7 @@
 """The signals that something is wrong with the way changes take, and the thresholds that somebody declared.
 
 What opens and closes them follows from facts, by the view ``signals``; what it goes by where nobody declared
-anything stands there.
+anything stands in the view ``signal_limits``.
 """
 
 from __future__ import annotations
