@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from itertools import cycle
+from itertools import cycle, islice
 
 #: below those that the kernel gives to connections: what is free here is taken by nobody else in between
 _FIRST, _LAST = 20_000, 32_000
 _COUNT = _LAST - _FIRST
-_TRIES_MAX = _COUNT
 #: processes that test side by side begin at different places
 _BEGIN = os.getpid() * 211 % _COUNT
 _NEXT = cycle([_FIRST + (_BEGIN + step) % _COUNT for step in range(_COUNT)])
@@ -18,7 +17,7 @@ _NEXT = cycle([_FIRST + (_BEGIN + step) % _COUNT for step in range(_COUNT)])
 def free_ports(count: int) -> list[int]:
     """Ports of loopback on which nobody listens now; none is given twice until all others were."""
     found: list[int] = []
-    for port in (next(_NEXT) for _ in range(_TRIES_MAX)):
+    for port in islice(_NEXT, _COUNT):
         if _is_free(port):
             found.append(port)
             if len(found) == count:

@@ -10,12 +10,13 @@
 --   evidence         what opened it
 -- Left out: findings of scanners, which `signals` has for those who may see them.
 WITH
-    -- cases of each signal: from_at until until_at (null: it lasts), `lag` seconds after what it followed
+    -- cases of each signal: from_at until until_at (null: it lasts); `amount` is held against a threshold: the seconds after what
+    -- a burn followed, the reports that a cost rests on
     of_drifts AS
     (
         SELECT
             d.workspace AS workspace, 'environment-drift' AS signal, 'resource' AS subject_kind, d.resource AS subject,
-            d.detected_at AS from_at, d.corrected_at AS until_at, 0 AS lag, 0. AS measured,
+            d.detected_at AS from_at, d.corrected_at AS until_at, 0 AS amount, 0. AS measured,
             concat('differs in ', d.environment::String, ' since ', toString(toDateTime(d.detected_at, 'UTC')), ' UTC', if(d.summary != '', concat(': ', d.summary), '')) AS evidence
         FROM (SELECT * FROM drifts FINAL) AS d
         ASOF LEFT JOIN
@@ -40,7 +41,7 @@ WITH
     (
         SELECT
             b.workspace AS workspace, 'missing-context' AS signal, 'deployment' AS subject_kind, c.deployment AS subject,
-            b.started_at AS from_at, b.ended_at AS until_at, dateDiff('second', c.live_at, b.started_at) AS lag, 0. AS measured,
+            b.started_at AS from_at, b.ended_at AS until_at, dateDiff('second', c.live_at, b.started_at) AS amount, 0. AS measured,
             concat(
                 c.change, ' has no runbook and no metrics; ', b.slo, ' burns since ',
                 toString(toDateTime(b.started_at, 'UTC')), ' UTC'
@@ -68,7 +69,7 @@ WITH
     (
         SELECT
             workspace, 'overdue-retro-reviews' AS signal, 'change' AS subject_kind, change AS subject,
-            assumeNotNull(retro_review_due_at) AS from_at, retro_reviewed_at AS until_at, 0 AS lag, 0. AS measured,
+            assumeNotNull(retro_review_due_at) AS from_at, retro_reviewed_at AS until_at, 0 AS amount, 0. AS measured,
             concat(
                 'went past review by ', arrayStringConcat(bypassed, ', '), '; a review afterwards was due ',
                 toString(toDateTime(from_at, 'UTC')), ' UTC'
@@ -81,7 +82,7 @@ WITH
         -- on branches that are deployed from; what was passed over waits for no deployment
         SELECT
             c.workspace AS workspace, 'undeployed-changes' AS signal, 'repository' AS subject_kind, c.repository::String AS subject,
-            assumeNotNull(c.merged_at) AS from_at, c.deployed_at AS until_at, 0 AS lag, 0. AS measured,
+            assumeNotNull(c.merged_at) AS from_at, c.deployed_at AS until_at, 0 AS amount, 0. AS measured,
             concat(c.change, ', merged ', toString(toDateTime(from_at, 'UTC')), ' UTC') AS evidence
         FROM
         (
@@ -101,7 +102,7 @@ WITH
     (
         SELECT
             d.workspace AS workspace, 'failed-rollbacks' AS signal, 'deployment' AS subject_kind, d.deployment AS subject,
-            d.live_at AS from_at, i.resolved_at AS until_at, 0 AS lag, 0. AS measured,
+            d.live_at AS from_at, i.resolved_at AS until_at, 0 AS amount, 0. AS measured,
             concat('rolled back, and ', i.incident, ' went on') AS evidence
         FROM (SELECT * FROM deployments FINAL WHERE transition = 'rollback' AND environment = 'production' AND NOT ignored) AS d
         INNER JOIN (SELECT * FROM incidents FINAL) AS i
@@ -124,7 +125,7 @@ WITH
     (
         SELECT
             e.workspace AS workspace, 'missing-telemetry' AS signal, 'service' AS subject_kind, e.service AS subject,
-            e.live_at AS from_at, e.seen_at AS until_at, 0 AS lag, 0. AS measured,
+            e.live_at AS from_at, e.seen_at AS until_at, 0 AS amount, 0. AS measured,
             concat(c.change, ' changed what the service offers, and nothing was counted of it since') AS evidence
         FROM
         (
@@ -163,7 +164,7 @@ WITH
     (
         SELECT
             workspace, 'cost-overrun' AS signal, 'deployment' AS subject_kind, deployment AS subject,
-            live_at AS from_at, next_at AS until_at, least(measurements, assumeNotNull(before_measurements)) AS lag, assumeNotNull(ratio) - 1 AS measured,
+            live_at AS from_at, next_at AS until_at, least(measurements, assumeNotNull(before_measurements)) AS amount, assumeNotNull(ratio) - 1 AS measured,
             concat(
                 metric::String, ' of ', service, ': ', toString(median), ' ', unit::String, ' after ', toString(assumeNotNull(before_median)), ', of ',
                 toString(measurements), ' and ', toString(assumeNotNull(before_measurements)), ' reports'
@@ -198,8 +199,8 @@ WITH
         ) AS c
         INNER JOIN signal_limits AS l ON l.workspace = c.workspace AND l.signal = c.signal
         WHERE multiIf(
-            signal = 'missing-context', c.lag <= l.within_hours * 3600,
-            signal = 'cost-overrun', c.lag >= l.cases_min AND c.measured >= l.opens_from,
+            signal = 'missing-context', c.amount <= l.within_hours * 3600,
+            signal = 'cost-overrun', c.amount >= l.cases_min AND c.measured >= l.opens_from,
             reach > since
         )
     )

@@ -7,9 +7,10 @@
 --   bad              number of those that are bad
 --   measured         bad / cases
 --   evidence         the same in words
--- Left out: other environments than production; of objectives, weeks of which less than six days were counted. Weeks with few cases are here, and so is the week that is not over.
+-- Left out: other environments than production; of objectives, weeks of which less than six days were counted. Weeks with
+-- few cases are here, and so is the week that is not over.
 WITH
-    team_of AS (SELECT workspace, service::String AS service, any(team::String) AS team FROM services FINAL GROUP BY workspace, service),
+    team_of AS (SELECT workspace, service::String AS service, team::String AS team FROM services FINAL),
     live AS
     (
         SELECT
@@ -41,8 +42,7 @@ WITH
         (
             SELECT
                 workspace, slo::String AS slo, service::String AS service, environment::String AS environment,
-                time - toIntervalSecond(assumeNotNull(seconds)) AS began_at, assumeNotNull(seconds) AS seconds,
-                assumeNotNull(total) AS total
+                time - toIntervalSecond(assumeNotNull(seconds)) AS began_at, assumeNotNull(total) AS total
             FROM
             (
                 SELECT * FROM events_objective_counted

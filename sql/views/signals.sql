@@ -26,7 +26,7 @@ WITH
     judged AS
     (
         SELECT
-            w.*, l.as_of AS as_of, w.bad / w.cases AS share,
+            w.*, w.bad / w.cases AS share,
             multiIf(share >= l.opens_from, 1, share < l.closes_below, 0, NULL) AS mark
         FROM
         (

@@ -49,6 +49,7 @@ _PASSING = _GONE | {
     KafkaError.NETWORK_EXCEPTION,
     KafkaError._TRANSPORT,
     KafkaError._WAIT_COORD,
+    KafkaError._TIMED_OUT,
 }
 PASSING_POLL_SECONDS = 0.1
 #: a request that was queued for a broker that went away waits for it; the next one is sent to another
@@ -106,8 +107,7 @@ def patiently(settings: KafkaSettings, ask: Callable[[float], Answer]) -> Answer
         try:
             return ask(max(min(until - time.monotonic(), TRY_SECONDS_MAX), 0))
         except KafkaException as raised:
-            passing = error_of(raised).code() in _PASSING or error_of(raised).code() == KafkaError._TIMED_OUT
-            if not passing or time.monotonic() > until:
+            if error_of(raised).code() not in _PASSING or time.monotonic() > until:
                 raise
         time.sleep(PASSING_POLL_SECONDS)
 
