@@ -27,8 +27,8 @@ from pipeline.store.session import Session
 
 #: a month: nobody looks at older figures without asking for newer ones
 REFRESH_MINUTES_MAX = 31 * 24 * 60
-#: a refresh spills to disk what is more, and is refused at the limit
-REFRESH_SPILLS_BYTES = 2**30
+#: each sort and sum of a refresh spills to disk what is more; all of them together are refused at the limit
+REFRESH_SPILLS_BYTES = 2**28
 REFRESH_MEMORY_BYTES_MAX = 4 * 2**30
 #: a server may answer sooner than the refresh is done; it is asked again so often
 WAITS_MAX = 100

@@ -53,29 +53,45 @@ FROM
 (
     SELECT
         o.workspace AS workspace,
-        toStartOfWeek(assumeNotNull(o.merged_at), 1) AS week,
+        o.week AS week,
         o.bot AS is_bot,
         NOT is_bot AND o.branch != l.branch AS off_line,
-        NOT is_bot AND NOT off_line AND notEmpty(c.picked_from) AS is_picked,
+        NOT is_bot AND NOT off_line AND o.picked AS is_picked,
         NOT (is_bot OR off_line OR is_picked) AS counts,
-        if(c.opened_at <= c.merged_at, dateDiff('second', c.opened_at, c.merged_at) / 3600, NULL) AS opened_hours,
-        dateDiff('second', c.merged_at, c.deployed_at) / 3600 AS merged_hours,
-        dateDiff('second', c.first_commit_at, c.deployed_at) / 3600 AS commit_hours,
-        arrayFilter(
-            pair -> pair.1 = 'all' OR pair.2 != '',
-            [
-                ('all', ''), ('team', o.team::String), ('service', o.service::String),
-                ('repository', o.repository::String), ('size', o.size::String),
-                ('change_class', o.change_class::String)
-            ]
-        ) AS dimensions
-    FROM (SELECT * FROM outcomes FINAL WHERE state = 'merged') AS o
-    INNER JOIN lines AS l ON l.workspace = o.workspace AND l.repository = o.repository
-    LEFT JOIN
+        o.opened_hours AS opened_hours,
+        o.merged_hours AS merged_hours,
+        o.commit_hours AS commit_hours,
+        o.dimensions AS dimensions
+    FROM
     (
-        SELECT workspace, change, opened_at, merged_at, deployed_at, first_commit_at, picked_from
-        FROM changes FINAL
-    ) AS c ON c.workspace = o.workspace AND c.change = o.change
+        SELECT
+            o.workspace AS workspace,
+            o.repository AS repository,
+            o.branch AS branch,
+            o.bot AS bot,
+            toStartOfWeek(assumeNotNull(o.merged_at), 1) AS week,
+            notEmpty(c.picked_from) AS picked,
+            if(c.opened_at <= c.merged_at, dateDiff('second', c.opened_at, c.merged_at) / 3600, NULL) AS opened_hours,
+            dateDiff('second', c.merged_at, c.deployed_at) / 3600 AS merged_hours,
+            dateDiff('second', c.first_commit_at, c.deployed_at) / 3600 AS commit_hours,
+            arrayFilter(
+                pair -> pair.1 = 'all' OR pair.2 != '',
+                [
+                    ('all', ''), ('team', o.team::String), ('service', o.service::String),
+                    ('repository', o.repository::String), ('size', o.size::String),
+                    ('change_class', o.change_class::String)
+                ]
+            ) AS dimensions
+        FROM (SELECT * FROM outcomes FINAL WHERE state = 'merged') AS o
+        LEFT JOIN
+        (
+            SELECT workspace, change, opened_at, merged_at, deployed_at, first_commit_at, picked_from
+            FROM changes FINAL
+        ) AS c ON c.workspace = o.workspace AND c.change = o.change
+        -- as many rows on both sides, in the same order: none of them is held in memory
+        SETTINGS join_algorithm = 'full_sorting_merge'
+    ) AS o
+    INNER JOIN lines AS l ON l.workspace = o.workspace AND l.repository = o.repository
 )
 ARRAY JOIN dimensions AS d
 GROUP BY workspace, week, dimension, value

@@ -38,25 +38,44 @@ FROM
 (
     SELECT
         c.workspace AS workspace,
-        toStartOfWeek(assumeNotNull(c.merged_at), 1) AS week,
+        c.week AS week,
         c.change_class AS change_class,
         c.bot AS bot,
-        dateDiff('second', coalesce(c.opened_at, c.merged_at), n.deployed_at) AS deployed_seconds,
+        c.deployed_seconds AS deployed_seconds,
         c.approvals AS its_approvals,
-        n.checks AS its_checks,
-        n.failed_checks AS its_failed_checks,
-        arrayCount(rule -> startsWith(rule, 'check '), c.violations) AS its_policy_failures,
+        c.checks AS its_checks,
+        c.failed_checks AS its_failed_checks,
+        c.policy_failures AS its_policy_failures,
         f.findings AS its_findings,
         a.probability AS probability,
-        notEmpty(n.reverted_by) AS was_reverted,
-        notEmpty(c.bypassed) AS was_past,
-        arrayFilter(
-            pair -> pair.1 = 'all' OR pair.2 != '',
-            [('all', ''), ('team', c.team::String), ('service', c.service::String), ('repository', c.repository::String)]
-        ) AS dimensions
-    FROM (SELECT * FROM compliance FINAL WHERE state = 'merged' AND isNotNull(merged_at)) AS c
-    LEFT JOIN (SELECT workspace, change, deployed_at, checks, failed_checks, reverted_by FROM changes FINAL) AS n
-        ON n.workspace = c.workspace AND n.change = c.change
+        c.was_reverted AS was_reverted,
+        c.was_past AS was_past,
+        c.dimensions AS dimensions
+    FROM
+    (
+        SELECT
+            c.workspace AS workspace,
+            c.change AS change,
+            toStartOfWeek(assumeNotNull(c.merged_at), 1) AS week,
+            c.change_class AS change_class,
+            c.bot AS bot,
+            dateDiff('second', coalesce(c.opened_at, c.merged_at), n.deployed_at) AS deployed_seconds,
+            c.approvals AS approvals,
+            n.checks AS checks,
+            n.failed_checks AS failed_checks,
+            arrayCount(rule -> startsWith(rule, 'check '), c.violations) AS policy_failures,
+            notEmpty(n.reverted_by) AS was_reverted,
+            notEmpty(c.bypassed) AS was_past,
+            arrayFilter(
+                pair -> pair.1 = 'all' OR pair.2 != '',
+                [('all', ''), ('team', c.team::String), ('service', c.service::String), ('repository', c.repository::String)]
+            ) AS dimensions
+        FROM (SELECT * FROM compliance FINAL WHERE state = 'merged' AND isNotNull(merged_at)) AS c
+        LEFT JOIN (SELECT workspace, change, deployed_at, checks, failed_checks, reverted_by FROM changes FINAL) AS n
+            ON n.workspace = c.workspace AND n.change = c.change
+        -- as many rows on both sides, in the same order: none of them is held in memory
+        SETTINGS join_algorithm = 'full_sorting_merge', join_use_nulls = 0
+    ) AS c
     LEFT JOIN
     (
         SELECT workspace, change, sum(probability) AS probability

@@ -45,6 +45,8 @@ FROM
     ) AS c
     LEFT JOIN (SELECT workspace, change, team, service, size, change_class FROM outcomes FINAL) AS o
         ON o.workspace = c.workspace AND o.change = c.change
+    -- as many rows on both sides, in the same order: none of them is held in memory
+    SETTINGS join_algorithm = 'full_sorting_merge'
 )
 ARRAY JOIN dimensions AS d
 GROUP BY workspace, week, dimension, value

@@ -48,8 +48,12 @@ WITH
             FROM change_attributions FINAL
             WHERE probability >= 0.5
         ) AS a
-        INNER JOIN (SELECT workspace, change, repository, merged_at FROM changes FINAL) AS c
-            ON c.workspace = a.workspace AND c.change = a.change
+        INNER JOIN
+        (
+            SELECT workspace, change, repository, merged_at
+            FROM changes FINAL
+            WHERE (workspace, change) IN (SELECT workspace, change FROM change_attributions)
+        ) AS c ON c.workspace = a.workspace AND c.change = a.change
         INNER JOIN named AS n
             ON n.workspace = a.workspace AND n.incident = a.incident AND n.repository = c.repository
         WHERE n.merged_at > c.merged_at
@@ -99,8 +103,12 @@ FROM
     FROM (SELECT * FROM outcomes FINAL WHERE state = 'merged') AS o
     INNER JOIN lines AS l
         ON l.workspace = o.workspace AND l.repository = o.repository AND l.branch = o.branch
-    LEFT JOIN (SELECT workspace, change, undoes FROM outcomes FINAL) AS g
-        ON g.workspace = o.workspace AND g.change = o.green_by
+    LEFT JOIN
+    (
+        SELECT workspace, change, undoes
+        FROM outcomes FINAL
+        WHERE (workspace, change) IN (SELECT workspace, green_by FROM outcomes WHERE green_by != '')
+    ) AS g ON g.workspace = o.workspace AND g.change = o.green_by
     LEFT JOIN repaired AS r ON r.workspace = o.workspace AND r.change = o.change
 )
 ARRAY JOIN dimensions AS d

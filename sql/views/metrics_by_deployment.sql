@@ -11,6 +11,13 @@
 --                        the same of the deployment before it of which the metric is known; null: none
 --   ratio                median / before_median; null: there is none before, or it is 0
 -- Left out: reports that name neither a service nor a change; reports of a service and environment without a deployment.
+WITH measured AS
+(
+    -- what was deployed of services that report anything
+    SELECT workspace, deployment, change
+    FROM deployment_changes FINAL
+    WHERE (workspace, service::String) IN (SELECT workspace, service::String FROM events_measurement_reported)
+)
 SELECT
     workspace, service, environment, metric, kind, unit, deployment, tag, live_at, change_classes, measurements,
     round(middle, 6) AS median, least, most,
@@ -70,9 +77,13 @@ FROM
         LEFT JOIN
         (
             SELECT dc.workspace AS workspace, dc.deployment AS deployment, groupUniqArrayArray(k.classes) AS classes
-            FROM (SELECT * FROM deployment_changes FINAL) AS dc
-            INNER JOIN (SELECT workspace, change, classes FROM compliance FINAL) AS k
-                ON k.workspace = dc.workspace AND k.change = dc.change
+            FROM measured AS dc
+            INNER JOIN
+            (
+                SELECT workspace, change, classes
+                FROM compliance FINAL
+                WHERE (workspace, change) IN (SELECT workspace, change FROM measured)
+            ) AS k ON k.workspace = dc.workspace AND k.change = dc.change
             GROUP BY workspace, deployment
         ) AS c ON c.workspace = m.workspace AND c.deployment = m.deployment
         WHERE m.deployment != ''

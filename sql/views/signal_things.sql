@@ -18,24 +18,8 @@ WITH
             d.workspace AS workspace, 'environment-drift' AS signal, 'resource' AS subject_kind, d.resource AS subject,
             d.detected_at AS from_at, d.corrected_at AS until_at, 0 AS amount, 0. AS measured,
             concat('differs in ', d.environment::String, ' since ', toString(toDateTime(d.detected_at, 'UTC')), ' UTC', if(d.summary != '', concat(': ', d.summary), '')) AS evidence
-        FROM (SELECT * FROM drifts FINAL) AS d
-        ASOF LEFT JOIN
-        (
-            -- of all that went live then or later, the earliest that had begun
-            SELECT
-                workspace, service, environment, deployment, live_at,
-                min(ifNull(started_at, live_at - INTERVAL 15 MINUTE)) OVER
-                (
-                    PARTITION BY workspace, service, environment
-                    ORDER BY live_at
-                    RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
-                ) AS begun_at
-            FROM deployments FINAL
-            WHERE NOT ignored
-        ) AS p
-            ON p.workspace = d.workspace AND p.service = d.service AND p.environment = d.environment
-            AND p.live_at >= d.detected_at
-        WHERE NOT (p.deployment != '' AND p.begun_at <= d.detected_at)
+        FROM drift_periods AS d
+        WHERE NOT d.explained
     ),
     of_burns AS
     (

@@ -54,6 +54,8 @@ WITH
         (
             SELECT workspace, change, picked_from, first_commit_at, merged_at, emergency FROM changes FINAL
         ) AS c ON c.workspace = dc.workspace AND c.change = dc.change
+        -- as many rows on both sides: nothing of that size is held in memory
+        SETTINGS join_algorithm = 'full_sorting_merge'
     ),
     carried AS
     (
@@ -99,11 +101,14 @@ WITH
             uniqExactIf(day, is_live) AS days,
             countIf(NOT is_live) AS not_live,
             sumIf(came, is_live) AS changes,
-            arraySort(groupArrayArrayIf(leads, is_live)) AS lead_hours,
-            arraySort(groupArrayArrayIf(merges, is_live)) AS merged_hours,
+            sumIf(length(leads), is_live) AS lead_timed,
+            quantilesExactArrayIf(0.5, 0.9)(leads, is_live) AS lead_hours,
+            sumIf(length(merges), is_live) AS merged_timed,
+            quantilesExactArrayIf(0.5)(merges, is_live) AS merged_hours,
             arraySort(groupArrayIf(harm, is_live)) AS harms,
             countIf(has_failed) AS failed,
-            arraySort(groupArrayIf(assumeNotNull(recovery), has_failed AND isNotNull(recovery))) AS recoveries,
+            countIf(has_failed AND isNotNull(recovery)) AS recovered,
+            quantilesExactIf(0.5, 0.9)(assumeNotNull(recovery), has_failed AND isNotNull(recovery)) AS recovery_hours,
             countIf(is_live AND is_rework) AS rework
         FROM
         (
@@ -112,13 +117,13 @@ WITH
                 toStartOfWeek(d.live_at, 1) AS week,
                 toDate(d.live_at) AS day,
                 d.transition != 'failed' AS is_live,
-                c.changes AS came,
-                c.lead_hours AS leads,
-                c.merged_hours AS merges,
+                d.came AS came,
+                d.leads AS leads,
+                d.merges AS merges,
                 if(u.rolls_back != '', 1, if(b.candidate = '', 0, 1 - b.harmless)) AS harm,
                 f.deployment != '' AS has_failed,
                 f.recovery_hours AS recovery,
-                d.transition = 'rollback' OR c.emergency OR a.deployment != '' AS is_rework,
+                d.transition = 'rollback' OR d.emergency OR a.deployment != '' AS is_rework,
                 arrayFilter(
                     (pair, holds) -> holds,
                     [
@@ -132,29 +137,48 @@ WITH
                         [false, false, true, true, true, true]
                     )
                 ) AS dimensions
-            FROM (SELECT * FROM deployments FINAL WHERE NOT ignored) AS d
+            FROM
+            (
+                SELECT
+                    d.workspace AS workspace, d.deployment AS deployment, d.service AS service, d.environment AS environment,
+                    d.repository AS repository, d.transition AS transition, d.live_at AS live_at, c.changes AS came,
+                    c.lead_hours AS leads, c.merged_hours AS merges, c.emergency AS emergency
+                FROM (SELECT * FROM deployments FINAL WHERE NOT ignored) AS d
+                LEFT JOIN carried AS c ON c.workspace = d.workspace AND c.deployment = d.deployment
+                SETTINGS join_algorithm = 'full_sorting_merge'
+            ) AS d
             LEFT JOIN (SELECT workspace, service, team FROM services FINAL) AS s
                 ON s.workspace = d.workspace AND s.service = d.service
             LEFT JOIN undone AS u ON u.workspace = d.workspace AND u.rolls_back = d.deployment
             LEFT JOIN blamed AS b ON b.workspace = d.workspace AND b.candidate = d.deployment
-            LEFT JOIN carried AS c ON c.workspace = d.workspace AND c.deployment = d.deployment
             LEFT JOIN answering AS a ON a.workspace = d.workspace AND a.deployment = d.deployment
             LEFT JOIN failed_deployments AS f ON f.workspace = d.workspace AND f.deployment = d.deployment
         )
         ARRAY JOIN dimensions AS d
         GROUP BY workspace, week, dimension, value
     ),
+    alike AS
+    (
+        -- most weeks are like many others, in which nothing failed: an interval is drawn once for all of them
+        SELECT
+            deployments, expected, variance,
+            groupArray(tuple(
+                workspace, week, dimension, value, days, not_live, changes, lead_timed, lead_hours, merged_timed,
+                merged_hours, failed, recovered, recovery_hours, rework
+            )) AS weeks
+        FROM (SELECT *, arraySum(harms) AS expected, arraySum(harm -> harm * (1 - harm), harms) AS variance FROM summed)
+        GROUP BY deployments, expected, variance
+        SETTINGS enable_named_columns_in_function_tuple = 1
+    ),
     matched AS
     (
         -- the rate, given that k of n failed, is Beta(1/2 + k, 1/2 + n - k); over all k, by the first two moments of that
         SELECT
             *,
-            arraySum(harms) AS expected,
-            arraySum(harm -> harm * (1 - harm), harms) AS variance,
             (expected + 0.5) / (deployments + 1) AS mean,
             (variance + (expected + 0.5) * (expected + 1.5)) / ((deployments + 1.) * (deployments + 2)) - mean * mean AS spread,
             mean * (1 - mean) / spread - 1 AS weight
-        FROM summed
+        FROM alike
     ),
     drawn AS
     (
@@ -179,29 +203,37 @@ WITH
         FROM matched
     )
 SELECT
-    workspace,
-    week,
-    dimension,
-    value,
+    w.workspace AS workspace,
+    w.week AS week,
+    w.dimension AS dimension,
+    w.value AS value,
     deployments,
-    days,
-    not_live,
-    changes,
-    length(lead_hours) AS lead_timed,
-    if(empty(lead_hours), NULL, round(lead_hours[intDiv(length(lead_hours), 2) + 1], 2)) AS lead_hours_median,
-    if(empty(lead_hours), NULL, round(lead_hours[intDiv(length(lead_hours) * 9, 10) + 1], 2)) AS lead_hours_p90,
-    if(empty(merged_hours), NULL, round(merged_hours[intDiv(length(merged_hours), 2) + 1], 2)) AS merged_hours_median,
+    w.days AS days,
+    w.not_live AS not_live,
+    w.changes AS changes,
+    w.lead_timed AS lead_timed,
+    if(lead_timed = 0, NULL, round(w.lead_hours[1], 2)) AS lead_hours_median,
+    if(lead_timed = 0, NULL, round(w.lead_hours[2], 2)) AS lead_hours_p90,
+    if(w.merged_timed = 0, NULL, round(w.merged_hours[1], 2)) AS merged_hours_median,
     round(expected, 3) AS failures,
     if(deployments = 0, NULL, round(expected / deployments, 4)) AS fail_rate,
-    if(deployments = 0, NULL, round(pow(sin(low + step * places[1]), 2), 4)) AS fail_rate_low,
-    if(deployments = 0, NULL, round(pow(sin(low + step * places[2]), 2), 4)) AS fail_rate_high,
-    failed,
-    length(recoveries) AS recovered,
-    if(empty(recoveries), NULL, recoveries[intDiv(length(recoveries), 2) + 1]) AS recovery_hours_median,
-    if(empty(recoveries), NULL, recoveries[intDiv(length(recoveries) * 9, 10) + 1]) AS recovery_hours_p90,
-    rework,
+    if(deployments = 0, NULL, rate_low) AS fail_rate_low,
+    if(deployments = 0, NULL, rate_high) AS fail_rate_high,
+    w.failed AS failed,
+    w.recovered AS recovered,
+    if(recovered = 0, NULL, w.recovery_hours[1]) AS recovery_hours_median,
+    if(recovered = 0, NULL, w.recovery_hours[2]) AS recovery_hours_p90,
+    w.rework AS rework,
     if(deployments = 0, NULL, round(rework / deployments, 4)) AS rework_rate
-FROM drawn
+FROM
+(
+    SELECT
+        deployments, expected, weeks,
+        round(pow(sin(low + step * places[1]), 2), 4) AS rate_low,
+        round(pow(sin(low + step * places[2]), 2), 4) AS rate_high
+    FROM drawn
+)
+ARRAY JOIN weeks AS w
 ORDER BY week DESC, workspace, dimension, value
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0

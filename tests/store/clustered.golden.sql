@@ -142,6 +142,7 @@ CREATE OR REPLACE VIEW change_lead_time ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_size ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW class_outcomes ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW drift_periods ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW drift_time ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW event_counts ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW failed_deployments ON CLUSTER `replicas` AS
