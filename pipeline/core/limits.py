@@ -69,7 +69,7 @@ class FlakeLimits:
     #: runs of one check on one commit that count: the first ones
     runs_max: int = 20
     #: before anything is known: Beta(1, b) with these shares, for checks that are hardly flaky and that are
-    flake_prior: tuple[tuple[float, float], ...] = ((0.7, 199.0), (0.3, 9.0))
+    flake_prior: tuple[tuple[float, float], ...] = ((0.7, 499.0), (0.3, 9.0))
     #: the share of broken commits, before anything is known: Beta(1, b)
     broken_prior: float = 9.0
     #: how often a check fails on a commit that it should fail on
@@ -105,14 +105,14 @@ class SpikeRules:
     #: weeks that differ more than this are taken to differ as much (correlation of two things of a week)
     correlation_max: float = 0.5
     #: that weeks differ is taken to be this many weeks more than is seen, in proportion to those that are
-    unseen_weeks: float = 4.0
+    unseen_weeks: float = 8.0
     hits_min: int = 2
     #: a spike is less likely than this, and of all spikes of a week at most ``false_discoveries`` are false
     alpha: float = 0.01
     false_discoveries: float = 0.05
     #: a shift is a rate this many times as high, and alarms when its cumulative sum reaches the threshold
     shift_multiple: float = 3.0
-    shift_threshold: float = 4.2
+    shift_threshold: float = 3.7
     outside_interval: float = 0.05
     #: chance with which the smallest multiple that is told would have alarmed
     power: float = 0.8

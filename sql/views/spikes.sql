@@ -11,7 +11,7 @@
 --   smallest_multiple    smallest multiple of the usual rate that this week would have shown in 8 of 10 cases; null: none up to 100
 --   p, q                 probability of so many hits or more by chance; share of false alarms among all that are as rare,
 --                        over all series of the week
---   cusum                the sum that shows shifts; it alarms from 4.2 on
+--   cusum                the sum that shows shifts; it alarms from 3.7 on
 --   history_k, history_n, history_weeks
 --                        what the expectation rests on: weeks that did not alarm, of the 26 before
 --   judged_series        number of series that were judged in that week: each could have raised a false alarm

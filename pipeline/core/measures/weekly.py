@@ -34,6 +34,8 @@ from pipeline.core.rows import Rows
 #: a series with a natural n counts hits among things, another one hits in the days of a week
 SHARES = ("bypasses", "flaky_reruns", "rubber_stamps")
 COUNTS = ("drift", "incidents")
+#: of deployments it is only known when there were any
+_SERIES = (*SHARES, *COUNTS, "deployments")
 DAYS_A_WEEK = 7
 #: a series, a dimension and a value of it
 Key = tuple[str, str, str]
@@ -75,6 +77,8 @@ class WeeklyCounts:
         self.weeks: dict[int, dict[Key, Counted]] = {}
         #: counts that differ from what was last saved
         self.changed: dict[tuple[int, Key], None] = {}
+        #: since when there is anything of a place, as far as it was asked for
+        self._known_from: dict[Place, int] = {}
         self._stale_from: int | None = None
         self._judged_until: int | None = None
         #: of the week that is being judged: what is usual of a series
@@ -98,6 +102,8 @@ class WeeklyCounts:
             if held is None:
                 held = self.weeks.setdefault(week, {})[key] = Counted()
             held.things, held.hits = things, hits
+            if week <= self._known_from.get(place, week):
+                self._known_from.pop(place, None)
             if not things and not held.row:
                 self._drop(week, key)
             self.changed[(week, key)] = None
@@ -125,6 +131,7 @@ class WeeklyCounts:
         """Take in a record of a snapshot."""
         week, series = _place_of(key)
         self.weeks.setdefault(week, {})[series] = msgspec.msgpack.decode(value, type=Counted)
+        self._known_from.pop(series[1:], None)
 
     def holds(self, key: str, value: bytes) -> bool:
         """Whether it holds what another one saved."""
@@ -260,23 +267,22 @@ class WeeklyCounts:
         """The weeks that a week is held against, oldest first."""
         found: list[Week] = []
         share = key[0] in SHARES
-        known = share
-        for back in range(week - self._rules.history_weeks, week):
-            held_then = self.weeks.get(back)
-            if not known:
-                # before anything was seen there, no hits say nothing
-                known = held_then is not None and any(
-                    held.things and name[1:] == key[1:] for name, held in held_then.items()
-                )
-            if not known:
-                continue
-            held = held_then.get(key) if held_then is not None else None
-            if share and held is not None and held.things:
-                found.append(Week(held.things, held.hits, held.alarmed, held.tamed))
-            elif not share:
-                held = held or Counted()
-                found.append(Week(1, held.hits, held.alarmed, held.tamed))
+        first = week - self._rules.history_weeks
+        # before anything was seen there, no hits say nothing
+        for back in range(first if share else max(first, self._known(key[1:])), week):
+            held = self.weeks.get(back, {}).get(key) or Counted()
+            if held.things or not share:
+                things = held.things if share else 1
+                found.append(Week(things, held.hits, held.alarmed, held.tamed))
         return found
+
+    def _known(self, place: Place) -> int:
+        """The first week in which anything of a place was counted."""
+        if place not in self._known_from:
+            keys = [(series, *place) for series in _SERIES]
+            counted = (w for w, held in self.weeks.items() if any(held[k].things for k in keys if k in held))
+            self._known_from[place] = min(counted)
+        return self._known_from[place]
 
     def _carried(self, week: int, key: Key) -> float:
         """The cumulative sum of the week before, or of the newest one that has any; an alarm ends it."""

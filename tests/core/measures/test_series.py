@@ -156,10 +156,26 @@ def test_incidents_and_drifts_are_counted_by_week() -> None:
     assert max(counts(run, "incidents")) == 1 + LONG.spikes.history_weeks, "nothing is left to say"
 
 
+def test_a_place_is_known_from_what_was_seen_there_first() -> None:
+    """Weeks without an incident count since the first deployment, however long ago that was."""
+    window = LONG.spikes.history_weeks
+    run = run_of(deployed("api", 1, tag="v1"), incident("one", (window + 9) * WEEK + 2), until=60 * WEEK)
+    found = rows(run, "incidents", "service", "api")
+    assert min(found) == window + 9
+    assert {row.history_n for row in found.values()} == {7 * window}
+    first = run_of(incident("one", (window + 9) * WEEK + 2), until=60 * WEEK)
+    assert rows(first, "incidents", "service", "api")[window + 9].history_n == 0
+    # what was seen first is told late, and taken back
+    first.take([deployed("api", 1, tag="v1")])
+    assert rows(first, "incidents", "service", "api") == found
+    first.take([back(deployed("api", 1, tag="v1"))])
+    assert rows(first, "incidents", "service", "api")[window + 12].history_n == 7 * 3
+
+
 def test_an_alarm_says_what_it_rests_on() -> None:
     run = run_of(*weeks_of(0, 1, 0, 0, 1, 0, 0, 5, 0), until=9 * WEEK)
     found = rows(run, "bypasses")
-    assert {week: row.alarm for week, row in found.items() if row.alarm} == {7: "spike"}
+    assert {week: row.alarm for week, row in found.items() if row.alarm} == {7: "spike and shift"}
     assert [row.expected is None for row in found.values()] == [True] * 4 + [False] * 5
     spike = found[7]
     assert (spike.k, spike.n, spike.history_k, spike.history_n, spike.history_weeks) == (5, 10, 2, 70, 7)

@@ -194,7 +194,7 @@ def _history(key: Key, window: Sequence[datetime.date], counts: dict[Key, Any], 
     """Weeks before, as (things, hits): those that did not alarm; and all, as others see how weeks differ."""
     calm, everything = [], []
     after_alarm = False
-    seen = [w for other in counts if other[1:] == key[1:] for w in counts[other] if w in window]
+    seen = [w for other in counts if other[1:] == key[1:] for w in counts[other]]
     for week in window:
         n, k = counts.get(key, {}).get(week, [0, 0])
         if key[0] in SHARES:
