@@ -27,6 +27,14 @@ class Remarks:
     looked_from: int = 2
     stamp_lines_min: int = 50
     lines_an_hour_max: int = 2_000
+    #: nobody who takes longer than that is too fast, however slow the others are (SmartBear and Cisco, 2006)
+    lines_an_hour_read: int = 500
+    #: what is usual in a repository: weeks before the opening, approvals in them, and the share of the
+    #: fastest; a pace is counted in steps of so many milliseconds a line
+    pace_weeks: int = 26
+    pace_cases_min: int = 40
+    pace_fastest_percent: int = 5
+    pace_step: int = 100
 
 
 @dataclass(frozen=True)

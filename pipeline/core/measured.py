@@ -80,7 +80,7 @@ class Measured:
             parameters, families, catalogue, self.reviewing, self.compliance, delivery, investigation.register
         )
         #: counts of weeks that outlive what was counted, and have to be saved
-        self.counts: tuple[Kept, ...] = (self.flaking.weeks, self.series.weekly)
+        self.counts: tuple[Kept, ...] = (self.flaking.weeks, self.series.weekly, self.reviewing.paces)
         self._incidents = investigation.corrected
 
     # -- what was corrected ---------------------------------------------------------------------
@@ -145,6 +145,7 @@ class Measured:
 
     def gather(self) -> None:
         """Everything is corrected, and no row is written yet."""
+        self.reviewing.paces.gather((*self.reviewing.stale(), *self.reviewing.gone()))
         self.series.gather(self._incidents)
         self._incidents.clear()
 
@@ -152,6 +153,7 @@ class Measured:
 
     def write(self, rows: Rows, now: int) -> None:
         """The rows that are not as they were written, and those that are due by now."""
+        self.series.reviews_corrected(self.reviewing.restate())
         self.series.write(now, rows)
         self.reviewing.write(rows)
         self.compliance.write(rows)
@@ -167,8 +169,10 @@ class Measured:
         ``counted``: all weeks are counted, too.
         """
         if counted:
+            self.reviewing.paces.rest()
             self.series.rest(now)
         else:
+            self.series.reviews_corrected(self.reviewing.restate())
             self.series.write(now, Rows())
         self.reviewing.settle()
         self.compliance.settle()
@@ -189,6 +193,7 @@ class Measured:
     def stand_before(self, before: int) -> None:
         """Things from before a time are about to be forgotten: what was counted of them stands."""
         self.series.forget_before(before)
+        self.reviewing.paces.forget_before(before)
 
     def rest_before(self, before: int) -> None:
         """All rows of a restored workspace are as they were written; those from before a time stay so."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pipeline.core import spans
 from pipeline.core.limits import BudgetLimits, FlakeLimits, OutcomeLimits, ReviewLimits, SpikeRules
 
-MODEL_VERSION = 5
+MODEL_VERSION = 6
 
 MINUTE, HOUR, DAY, WEEK = spans.MINUTE, spans.HOUR, spans.DAY, spans.WEEK
 

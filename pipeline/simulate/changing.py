@@ -10,7 +10,13 @@ from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import Desk, Landed, envelope
 from pipeline.simulate.kinds import DEPENDENCY, KINDS, paths, title, words
 from pipeline.simulate.plan import DIRECT, LABELLED, WeekPlan
-from pipeline.simulate.planting import BOTTLENECK_SHARE, STAMPED_ELSEWHERE, STAMPED_SHARE
+from pipeline.simulate.planting import (
+    BOTTLENECK_SHARE,
+    OLD_BRANCH_DAYS,
+    OLD_BRANCH_SHARE,
+    STAMPED_ELSEWHERE,
+    STAMPED_SHARE,
+)
 from pipeline.simulate.ruling import RULED_SHARE, overridden, owners
 from pipeline.simulate.truth import TrueBypass, TrueReview
 
@@ -27,6 +33,7 @@ _LARGE_LINES = 200
 _LGTM = (4, 1, False, False, False, False, True)
 #: a uniform number gives further ones by its later digits
 _FURTHER = 8191.0
+_DAY = 86_400
 
 
 class ChangeTeller:
@@ -61,8 +68,7 @@ class ChangeTeller:
         draft = u[13] < 0.15
         source, lead = f"github/{name}", f"github {key} "
         add = desk.events.append
-        at = opened * M
-        add(e.ChangeOpened(*envelope(f"{lead}opened", source, at), key, name, number,
+        add(e.ChangeOpened(*envelope(f"{lead}opened", source, opened * M), key, name, number,
             "main", text, author, heads[0], draft, labels, [], "", [], sections))  # fmt: skip
         span = merged - opened
         last = opened
@@ -97,13 +103,14 @@ class ChangeTeller:
         sha = shas[-1]
         if repository.queue and not labelled:
             self._queued(lead, source, key, name, number, merged, min(600, span // 8), sha, u[27])
-        add(owners(key, name, number, team.name, merged, u[31]))
+        neglected = desk.at_work("stale-owners", its.team)
+        add(owners(key, name, number, team.name, merged, u[31], neglected=neglected))
         merger = self._organisation.queue_bot if repository.queue else (author if u[27] < 0.7 else reviewer)
-        at = merged * M
-        add(e.ChangeMerged(*envelope(f"{lead}merged", source, at, turn), key, name, number,
+        add(e.ChangeMerged(*envelope(f"{lead}merged", source, merged * M, turn), key, name, number,
             "main", sha, heads if u[17] < 0.5 else [], text, author, merger, opened * M, plan.additions[row],
             plan.deletions[row], files, paths(kind, files, its.path, a, b, number), [f"@acme/{team.name}"],
-            labels, [], "hotfix" if labelled else "", [], sections))  # fmt: skip
+            labels, [], "hotfix" if labelled else "", [], sections,
+            first_commit_at=self._begun(its.repository, opened, u[3])))  # fmt: skip
         self.on_main(its.repository, name, sha, merged, merger, u[62])
         return Landed(key, sha, text, author, merged)
 
@@ -125,13 +132,16 @@ class ChangeTeller:
         group = f"acme/{self._organisation.teams[team].name}" if u[29] < 0.1 else ""
         add(e.ReviewRequested(*envelope(f"{lead}review_requested {group or reviewer}", source, at), key,
             name, number, "" if group else reviewer, group))  # fmt: skip
+        if desk.at_work("reviewer-load", team):
+            others = [one for one in members if one not in (members[author], group or reviewer)]
+            self._ask(lead, source, at, key, name, number, others)
         if u[30] < 0.1:
             at = (asked + 120) * M
             add(e.ReviewSubmitted(*envelope(f"{lead}review 9 commented", source, at), key,
                 name, number, self._organisation.dependency_bot, "commented", heads[0], 1, True,
                 240))  # fmt: skip
         if labelled:
-            if u[28] < 0.6:  # somebody looks afterwards
+            if u[28] < 0.6 and not desk.at_work("overdue-retro-reviews", team):  # somebody looks afterwards
                 at = (merged + 1_800 + int(u[25] * 90_000)) * M
                 add(e.ReviewSubmitted(*envelope(f"{lead}review 8 approved", source, at), key, name, number,
                     reviewer, "approved", head, 0, False, 20, 3))  # fmt: skip
@@ -173,6 +183,22 @@ class ChangeTeller:
             add(e.ReviewSubmitted(*envelope(f"{lead}review 3 approved", source, at), key,
                 name, number, other, "approved", head, 0, False, 30, 5))  # fmt: skip
         return reviewer
+
+    def _ask(self, lead: str, source: str, at: int, key: str, name: str, number: int,
+             persons: list[str]) -> None:  # fmt: skip
+        """These are asked for a review, too."""
+        for one in persons:
+            self._desk.events.append(
+                e.ReviewRequested(*envelope(f"{lead}review_requested {one}", source, at), key, name, number,
+                one, "")
+            )  # fmt: skip
+
+    def _begun(self, repository: int, opened: int, u: float) -> int | None:
+        """When the first commit of a request was made, in microseconds; elsewhere nobody tells."""
+        if not self._desk.at_work("long-lived-branches", repository):
+            return None
+        least, most = OLD_BRANCH_DAYS if u < OLD_BRANCH_SHARE else (0, 2)
+        return (opened - _DAY * least - int(u * _FURTHER % 1 * _DAY * (most - least))) * M
 
     def _queued(self, lead: str, source: str, key: str, name: str, number: int, merged: int, wait: int,
                 sha: str, u: float) -> None:  # fmt: skip

@@ -6,6 +6,7 @@ from pipeline.core import events as e
 from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import Desk, envelope
 from pipeline.simulate.organisation import JOBS, SMOKE
+from pipeline.simulate.planting import WAIVED_SHARE
 from pipeline.simulate.truth import TrueCheck
 
 #: seconds that each job takes
@@ -19,6 +20,7 @@ _CALM = 7_200
 _AGAIN = 1_500
 _FURTHER = 8191.0
 WORKFLOW = "checks"
+POLICY = "policy"
 
 
 class CheckTeller:
@@ -34,6 +36,7 @@ class CheckTeller:
         add, truths = self._desk.events.append, self._desk.truths
         source, commit, flakes = f"github/{name}", f"{name}@{sha}", self._desk.flakes[repository]
         pace = min(1.0, time_left / _CALM)
+        waives = self._desk.at_work("rigid-policies", self._desk.organisation.repositories[repository].team)
         for job, (job_name, kind) in enumerate(JOBS):
             v, begun = u[first + job], at + 5
             length = int(DURATIONS[job] * pace)
@@ -46,6 +49,8 @@ class CheckTeller:
                     reason = "flake"
                 elif v > 1.0 - INFRASTRUCTURE_SHARE:
                     reason = "infrastructure"
+                elif waives and kind == POLICY and v < WAIVED_SHARE:
+                    reason = POLICY
                 event = f"github {name} check {sha[:12]} {job_name} {attempt}"
                 outcome = ("error" if reason == "infrastructure" else "failure") if reason else "success"
                 add(e.CheckFinished(*envelope(event, source, ended * M), commit, name,
@@ -53,7 +58,7 @@ class CheckTeller:
                 if not reason:
                     break
                 truths.append((ended, TrueCheck(event, name, job_name, reason)))
-                if reason == "breakage" and attempt == 2:
+                if reason == POLICY or (reason == "breakage" and attempt == 2):
                     break
                 v = v * _FURTHER % 1
                 begun = ended + int((_AGAIN - DURATIONS[job]) * pace)

@@ -9,10 +9,10 @@ from pipeline.simulate.calendar import WEEK
 from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import PARSER_VERSION, Desk, envelope
 from pipeline.simulate.draws import Stream, share_of
+from pipeline.simulate.organisation import PROMISING_TIER
+from pipeline.simulate.planting import TRAFFIC_TIMES
 
 HOUR = 3_600
-#: services of this tier promise something
-TIER = 1
 TARGET_PPM, PERIOD_DAYS = 999_000, 28
 #: requests an hour: the least, and by how many times more a service may have
 _REQUESTS_MIN, _REQUESTS_TIMES = 5_000, 10.0
@@ -31,7 +31,7 @@ class Counters:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         services = desk.organisation.services
-        self._promising = [index for index, service in enumerate(services) if service.tier == TIER]
+        self._promising = [index for index, service in enumerate(services) if service.tier == PROMISING_TIER]
         seed = desk.options.seed
         self._requests = [
             _REQUESTS_MIN + int(_REQUESTS_MIN * _REQUESTS_TIMES * share_of(seed, "requests", service.name))
@@ -56,6 +56,8 @@ class Counters:
         u = Stream(desk.options.seed, "counters", desk.week).uniform(len(self._promising), hours, 2)
         ends = desk.begin + HOUR * np.arange(1, hours + 1)
         for index, of_service in zip(self._promising, u, strict=True):
+            if desk.at_work("missing-telemetry", desk.organisation.services[index].team):
+                continue
             mean = np.array([self._mean(index, end) for end in ends.tolist()], dtype=np.int64)
             total = (mean * (0.9 + 0.2 * of_service[:, 0])).astype(np.int64)
             bad = (total * (_QUIET_MAX * of_service[:, 1])).astype(np.int64)
@@ -66,7 +68,7 @@ class Counters:
     def tell_outage(self, key: str, service: int, onset: int, resolved: int | None) -> None:
         """The requests that failed in an incident: clients count them, and what they count comes on top."""
         its = self._desk.organisation.services[service]
-        if its.tier != TIER:
+        if its.tier != PROMISING_TIER or self._desk.at_work("missing-telemetry", its.team):
             return
         until = self._desk.options.end if resolved is None else resolved
         v = share_of(self._desk.options.seed, "outage", key)
@@ -80,7 +82,9 @@ class Counters:
 
     def _mean(self, service: int, end: int) -> int:
         """Requests of a service in the hour that ends then, as a rule."""
-        return self._requests[service] * _BUSY[(end // HOUR - 1) % 24] // 20
+        grown = self._desk.at_work("stale-objectives", self._desk.organisation.services[service].team)
+        times = TRAFFIC_TIMES if grown else 1
+        return times * self._requests[service] * _BUSY[(end // HOUR - 1) % 24] // 20
 
     def _count(self, name: str, service: str, end: int, good: int, total: int) -> None:
         at = end * M

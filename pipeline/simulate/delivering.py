@@ -14,7 +14,7 @@ from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import Desk, Landed, Live, envelope
 from pipeline.simulate.draws import Stream
 from pipeline.simulate.plan import BEFORE_LIVE, SPACING, Planner, WeekPlan
-from pipeline.simulate.planting import BURNT_SHARE, LATE_FINDING_SHARE
+from pipeline.simulate.planting import BURNT_SHARE, LATE_FINDING_SHARE, PUZZLING_SHARE, USELESS_ROLLBACK_HOURS
 from pipeline.simulate.repairing import SHAS_A_REPAIR, Repairs
 from pipeline.simulate.troubling import Cause, Incidents, Spans, spans
 from pipeline.simulate.truth import TrueBurn, TrueFinding
@@ -58,7 +58,8 @@ class Delivery:
 
     def tell(self, week: int) -> None:
         """Everything of one week that deployments are at the centre of."""
-        self._mend_due(self._desk.begin)
+        desk = self._desk
+        self._mend_due(desk.begin)
         seed, plan = self._desk.options.seed, self._planner.plan(week)
         shas = Stream(seed, "shas", week).shas(len(plan.kind) * SHAS_A_CHANGE)
         stream = Stream(seed, "repairs", week)
@@ -77,6 +78,8 @@ class Delivery:
                 )
                 for turn, change in enumerate(range(first, first + count), start=1)
             ]  # fmt: skip
+            if desk.at_work("undeployed-changes", desk.organisation.services[service].repository):
+                continue  # the pipeline is stuck
             mended = self._ride(service, live_at) if self._waiting[service] else []
             self._latest[service] = live_at
             head = max([*landed, *mended], key=lambda one: one.merged_at) if mended else landed[-1]
@@ -114,6 +117,9 @@ class Delivery:
                 service, undone, back, 0, u, role=ROLLBACK, changes=0, undoes=version.deployment
             )  # fmt: skip
             settled = undone + takes.settle[row]
+            if self._desk.at_work("failed-rollbacks", self._desk.organisation.services[service].team):
+                least, most = USELESS_ROLLBACK_HOURS
+                settled += int((least + (most - least) * u[24]) * _HOUR)
             self._incidents.tell(name, shown, onset, detected, acknowledged, settled, u[17], cause, ROLLBACK)
             if u[18] < _REVERT_SHARE:
                 merged = undone + 600 + int(u[19] * 2 * _HOUR)
@@ -201,6 +207,8 @@ class Delivery:
             add(e.BurnEnded(*envelope(f"prometheus {slo} {began} ended", "prometheus", at), slo, its.name,
                 "production"))  # fmt: skip
             desk.truths.append((began, TrueBurn(key, its.name, version.deployment)))
+        if desk.at_work("unexplained-incidents", its.team) and u[34] < PUZZLING_SHARE:
+            self._incidents.tell_puzzle(version.deployment, service, live_at, u[35], u[36])
         if its.repository in desk.late_finders:
             name = desk.organisation.repositories[its.repository].name
             for place, change in enumerate(landed):

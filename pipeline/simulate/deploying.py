@@ -7,6 +7,7 @@ from pipeline.simulate.checking import CheckTeller
 from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import Desk, Live, envelope
 from pipeline.simulate.draws import share_of
+from pipeline.simulate.planting import DEAR_SHARE, DEAR_TIMES, UNTAGGED_SHARE
 from pipeline.simulate.truth import TrueClock, TrueDeployment
 
 PRODUCTION, STAGING = "production", "staging"
@@ -15,6 +16,7 @@ FAILED_ATTEMPT_SHARE = 0.03
 _BUILT_AFTER = 360
 _STAGED_BEFORE = 450
 _FAILED_BEFORE = 420
+_COST_REPORTS = 4
 
 
 class DeploymentTeller:
@@ -50,7 +52,10 @@ class DeploymentTeller:
         desk, its = self._desk, self._desk.organisation.services[service]
         name = desk.organisation.repositories[its.repository].name
         told = share_of(self._seed, "unreported", version.deployment) >= self._faults.unreported
-        tagged = share_of(self._seed, "missing tags", version.deployment) >= self._faults.missing_tags
+        untagged = UNTAGGED_SHARE if desk.at_work("untagged-deployments", its.team) else 0.0
+        tagged = share_of(self._seed, "missing tags", version.deployment) >= max(
+            self._faults.missing_tags, untagged
+        )
         artifact = f"pkg:oci/acme/{its.name}@{version.tag}"
         add = desk.events.append
         if role != ROLLBACK:
@@ -69,7 +74,12 @@ class DeploymentTeller:
             )
         if its.with_commit:
             self._checks.tell_smoke(name, version.sha, live_at, not bad or u[33] < 0.5, version.deployment)
-        self._measured(its.name, live_at, version, u, bad)
+        if not desk.at_work("missing-telemetry", its.team):
+            self._measured(its.name, live_at, version, u, bad)
+        if role == REGULAR and desk.at_work("cost-overrun", its.team):
+            self._paid(its.name, live_at, version)
+        if role == REGULAR and desk.at_work("unexplained-incidents", its.team):
+            self._configured(its.name, live_at, version.deployment)
         desk.truths.append((live_at, TrueDeployment(version.deployment, its.name, role, live_at * M,
             changes, bad,
                             culprit, undoes, told, tagged)))  # fmt: skip
@@ -126,6 +136,28 @@ class DeploymentTeller:
             key = f"ci {version.deployment} {metric}"
             add(e.MeasurementReported(*envelope(key, "ci", at), key, "metric", metric, value,
                 unit, service, PRODUCTION, version.tag))  # fmt: skip
+
+    def _paid(self, service: str, live_at: int, version: Live) -> None:
+        """What a version costs, as it is reported some times; some cost more than the one before."""
+        dear = share_of(self._seed, "dear", version.deployment) < DEAR_SHARE
+        for turn in range(1, _COST_REPORTS + 1):
+            key, at = f"ci {version.deployment} compute {turn}", (live_at + 600 * turn) * M
+            self._desk.events.append(
+                e.MeasurementReported(*envelope(key, "ci", at), key, "cost", "compute",
+                (100.0 + turn) * (DEAR_TIMES if dear else 1.0), "EUR", service, PRODUCTION, version.tag)
+            )  # fmt: skip
+
+    def _configured(self, service: str, live_at: int, deployment: str) -> None:
+        """The service's own configuration changes besides: any of these may have done what happens next."""
+        for turn, after in enumerate((20, 200), start=1):
+            key, at = f"config {service} {turn} with {deployment}", (live_at + after) * M
+            self._desk.events.append(
+                e.DeploymentFinished(*envelope(f"{key} success", f"config/{service}", at), key,
+                service, PRODUCTION, "configuration", "success",
+                f"settings-{turn}-{deployment.rpartition(' ')[2]}")
+            )  # fmt: skip
+            row = TrueDeployment(key, service, COINCIDENT, at, beside=deployment)
+            self._desk.truths.append((live_at, row))
 
     def _beside(self, service: int, live_at: int, deployment: str) -> None:
         """Another service changes its configuration in the same minute."""

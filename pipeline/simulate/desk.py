@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pipeline.core.events import Event
-from pipeline.simulate.options import Options
+from pipeline.simulate.options import MISTAKES, Options
 from pipeline.simulate.organisation import JOBS, Organisation
 from pipeline.simulate.planting import FLAKE_RATE, Planting
 from pipeline.simulate.truth import TrueJob, Truth
@@ -67,6 +67,7 @@ class Desk:
         self.late_finders: frozenset[int] = frozenset()
         self.drifters: frozenset[int] = frozenset()
         self.bottlenecks: dict[int, int] = {}
+        self._mistakes: dict[str, frozenset[int]] = {}
 
     def turn_to(self, week: int, begin: int) -> None:
         """Begin another week."""
@@ -86,6 +87,11 @@ class Desk:
         self.late_finders = where("late-findings", week)
         self.drifters = where("environment-drift", week)
         self.bottlenecks = self.planting.bottlenecks(week)
+        self._mistakes = {mode: where(mode, week) for mode in MISTAKES}
+
+    def at_work(self, mistake: str, place: int) -> bool:
+        """Whether a mistake is planted in a team or repository this week."""
+        return place in self._mistakes[mistake]
 
     def next_number(self, repository: int) -> int:
         """The number of the next request in a repository."""

@@ -18,8 +18,8 @@ LATE_HOURS_MAX = 24 * 90
 
 LAGS = ("lognormal", "weibull")
 
-#: name of a failure mode -> what it is planted in
-MODES: dict[str, str] = {
+#: name of a failure mode of review -> what it is planted in
+FAILURE_MODES: dict[str, str] = {
     "reviewer-bottleneck": "team",
     "flaky-tests": "repository",
     "rubber-stamping": "team",
@@ -29,6 +29,27 @@ MODES: dict[str, str] = {
     "late-findings": "repository",
     "environment-drift": "team",
 }
+#: the same of other known mistakes on the way of a change, before its merge and after it
+MISTAKES: dict[str, str] = {
+    "slow-reviews": "team",
+    "reviewer-load": "team",
+    "slow-designs": "team",
+    "long-lived-branches": "repository",
+    "rigid-policies": "team",
+    "stale-owners": "team",
+    "overdue-retro-reviews": "team",
+    "untagged-deployments": "team",
+    "undeployed-changes": "repository",
+    "failing-deployments": "team",
+    "failed-rollbacks": "team",
+    "unexplained-incidents": "team",
+    "alert-noise": "team",
+    "on-call-overload": "team",
+    "missing-telemetry": "team",
+    "stale-objectives": "team",
+    "cost-overrun": "team",
+}
+MODES = FAILURE_MODES | MISTAKES
 
 
 class InvalidOption(ValueError):

@@ -28,6 +28,8 @@ JOBS = (
     ("sast", "security"),
 )
 SMOKE = "smoke"
+#: services of this tier promise something
+PROMISING_TIER = 1
 
 _FIRST_NAMES = (
     "ada", "grace", "edsger", "barbara", "alan", "frances", "donald", "radia", "ken", "margaret", "dennis",

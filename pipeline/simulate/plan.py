@@ -21,7 +21,9 @@ from pipeline.simulate.planting import (
     BYPASS_ELSEWHERE,
     BYPASS_SHARE,
     FLAKY_LEAD_SECONDS,
+    FORGOTTEN_BYPASS_SHARE,
     LARGE_FACTOR,
+    RASH_LOGIT,
     Planting,
 )
 from pipeline.simulate.risks import (
@@ -149,17 +151,22 @@ class Planner:
         kind = np.searchsorted(BOUNDS, u[:, 2], side="right").clip(max=DEPENDENCY)
         factor = np.where(self._planting.mask("large-changes", week, team), LARGE_FACTOR, 1.0)
         lines = np.clip(lognormal(u[:, 4], SIZE_MEDIAN, SIZE_SIGMA) * SIZES[kind] * factor, 1.0, SIZE_MAX)
-        share = np.where(self._planting.mask("bypass-abuse", week, team), BYPASS_SHARE, BYPASS_ELSEWHERE)
+        share = np.full(len(team), BYPASS_ELSEWHERE)
+        share[self._planting.mask("overdue-retro-reviews", week, team)] = FORGOTTEN_BYPASS_SHARE
+        share[self._planting.mask("bypass-abuse", week, team)] = BYPASS_SHARE
         person = kind != DEPENDENCY
         bypass = np.where((u[:, 7] < share) & person, np.where(u[:, 8] < 0.6, LABELLED, DIRECT), REVIEWED)
         author = (u[:, 6] * self._members[team]).astype(np.int64)
         flaky = self._flaky[repository] | self._planting.mask("flaky-tests", week, repository)
         new = self._new[team, author] & person
-        return kind, lines, bypass, author, logits(lines, bypass > 0, flaky, new, kind)
+        logit = logits(lines, bypass > 0, flaky, new, kind)
+        logit += RASH_LOGIT * self._planting.mask("failing-deployments", week, team)
+        return kind, lines, bypass, author, logit
 
     def _opened(self, week: int, of: Integers, merged: Integers, u: Floats) -> tuple[Integers, Integers]:
         team = self._team[of]
         slow = self._planting.mask("reviewer-bottleneck", week, team)
+        slow |= self._planting.mask("slow-reviews", week, team)
         blocked = self._planting.mask("flaky-tests", week, self._repository[of])
         lead = seconds(u[:, 9], _LEAD_MEDIAN, _LEAD_SIGMA, 2 * _BRIEF, LEAD_SECONDS_MAX)
         lead = np.where(slow, (lead * BOTTLENECK_LEAD).astype(np.int64), lead) + blocked * FLAKY_LEAD_SECONDS

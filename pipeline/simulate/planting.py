@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipeline.simulate.draws import Stream
 from pipeline.simulate.options import MODES, InvalidOption, Options
-from pipeline.simulate.organisation import Organisation
+from pipeline.simulate.organisation import PROMISING_TIER, Organisation
 
 #: how the planted ones differ from everybody else
 BOTTLENECK_SHARE = 0.9
@@ -23,6 +23,25 @@ LARGE_FACTOR = 8.0
 BURNT_SHARE = 0.3
 LATE_FINDING_SHARE = 0.4
 DRIFTS_A_WEEK = 1.5
+DESIGNS_A_WEEK = 5.0
+DESIGN_DAYS = (12, 25)
+OLD_BRANCH_SHARE = 0.6
+OLD_BRANCH_DAYS = (16, 40)
+WAIVED_SHARE = 0.5
+NEGLECTED_SHARE = 0.4
+FORGOTTEN_BYPASS_SHARE = 0.12
+UNTAGGED_SHARE = 0.5
+#: added to the logit of the chance that a change breaks production
+RASH_LOGIT = 3.0
+PUZZLING_SHARE = 0.6
+PUZZLING_SECONDS = (1_800, 7_200)
+USELESS_ROLLBACK_HOURS = (2, 8)
+NOISES_A_WEEK = 9.0
+NOISE_SECONDS = (120, 600)
+CALLS_A_WEEK = 45.0
+CALL_SECONDS = (1_800, 7_200)
+TRAFFIC_TIMES = 3
+DEAR_SHARE, DEAR_TIMES = 0.3, 1.5
 
 
 class Plant(msgspec.Struct, frozen=True):
@@ -67,17 +86,20 @@ def _plant(seed: int, mode: str, week: int, where: str, organisation: Organisati
     u = Stream(seed, f"plant {mode}").uniform(2).tolist()
     if where and where not in names:
         raise InvalidOption(f"plant: there is no {kind} {where!r}; there is {', '.join(names[:12])}")
-    index = names.index(where) if where else _busy(kind, u[0], organisation)
+    index = names.index(where) if where else _busy(mode, kind, u[0], organisation)
     person = -1
     if mode == "reviewer-bottleneck":
         person = int(u[1] * len(organisation.teams[index].members))
     return Plant(mode, week, names[index], index, person)
 
 
-def _busy(kind: str, u: float, organisation: Organisation) -> int:
+def _busy(mode: str, kind: str, u: float, organisation: Organisation) -> int:
     """One of the places where most happens: in a quiet one a mode shows nothing."""
     rates: dict[int, float] = {}
-    for service in organisation.services:
+    services = organisation.services
+    if mode == "stale-objectives":  # only who promised something can forget it
+        services = [service for service in services if service.tier == PROMISING_TIER] or services
+    for service in services:
         index = service.team if kind == "team" else service.repository
         rates[index] = rates.get(index, 0.0) + service.rate
     ranked = sorted(rates, key=lambda index: (-rates[index], index))

@@ -6,6 +6,7 @@ from pipeline.core import events as e
 from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import PARSER_VERSION as V
 from pipeline.simulate.desk import envelope
+from pipeline.simulate.planting import NEGLECTED_SHARE
 
 #: classes that need two to agree
 _CRITICAL = ("iam", "database-migration", "shared-contract", "iac")
@@ -32,10 +33,12 @@ def rules(at: int) -> list[e.Event]:
     ]  # fmt: skip
 
 
-def owners(key: str, name: str, number: int, team: str, merged: int, u: float) -> e.OwnersRequired:
+def owners(
+    key: str, name: str, number: int, team: str, merged: int, u: float, *, neglected: bool = False
+) -> e.OwnersRequired:
     """Whose approval a request needs, as a job read it from the owners of its files; ``u`` is its lot."""
-    unowned = 1 if u < _UNOWNED_SHARE else 0
-    stale = ["legacy/"] if 1.0 - u < _STALE_SHARE else []
+    unowned = 1 if u < (NEGLECTED_SHARE if neglected else _UNOWNED_SHARE) else 0
+    stale = ["legacy/"] if 1.0 - u < (NEGLECTED_SHARE if neglected else _STALE_SHARE) else []
     return e.OwnersRequired(
         *envelope(f"ci {key} owners", f"ci/{name}", (merged - 120) * M), key, name, number,
         [f"@acme/{team}"], unowned, stale,

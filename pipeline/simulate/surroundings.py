@@ -11,7 +11,7 @@ from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import Desk, envelope
 from pipeline.simulate.draws import Floats, Stream, poisson
 from pipeline.simulate.kinds import KINDS, title, words
-from pipeline.simulate.planting import DRIFTS_A_WEEK
+from pipeline.simulate.planting import DESIGN_DAYS, DESIGNS_A_WEEK, DRIFTS_A_WEEK
 from pipeline.simulate.truth import TrueDrift
 
 _DRIFTS_MEAN, _REAL_SHARE = 0.15, 0.25
@@ -38,6 +38,7 @@ class Surroundings:
         self._releases()
         self._costs()
         self._given_up()
+        self._designs()
         if self._desk.options.ticks:
             self._ticks()
 
@@ -129,6 +130,8 @@ class Surroundings:
         u = Stream(desk.options.seed, "costs", desk.week).uniform(len(desk.organisation.services)).tolist()
         at = (desk.begin + WEEK - 3_600) * M
         for service, v in zip(desk.organisation.services, u, strict=True):
+            if desk.at_work("missing-telemetry", service.team):
+                continue
             key = f"ci cost {service.name} {desk.week}"
             desk.events.append(
                 e.MeasurementReported(*envelope(key, "ci", at), key, "cost", "infrastructure",
@@ -161,6 +164,31 @@ class Surroundings:
                     "changes_requested", shas[place], 2, False, 160, 27, False, False, False,
                     True))  # fmt: skip
             at = (opened + 86_400 + int(u[3] * 6 * 86_400)) * M
+            add(e.ChangeAbandoned(*envelope(f"github {key} abandoned", source, at), key, name,
+                number))  # fmt: skip
+
+    def _designs(self) -> None:
+        """Where designs wait: requests that are talked about for weeks, and then given up."""
+        desk, add = self._desk, self._desk.events.append
+        slow = np.array([desk.at_work("slow-designs", team) for team in range(len(desk.organisation.teams))])
+        rows = self._rows("designs", DESIGNS_A_WEEK * slow)
+        shas = Stream(desk.options.seed, "design shas", desk.week).shas(len(rows))
+        for place, (team, opened, u) in enumerate(rows):
+            members = desk.organisation.teams[team].members
+            index = next(
+                number for number, one in enumerate(desk.organisation.repositories) if one.team == team
+            )
+            name, number = desk.organisation.repositories[index].name, desk.next_number(index)
+            key, source, author = f"{name}#{number}", f"github/{name}", int(u[1] * len(members))
+            a, b = words(u[3], u[4])
+            add(e.ChangeOpened(*envelope(f"github {key} opened", source, opened * M), key, name, number,
+                "main", f"Design of {a} and {b}", members[author], shas[place], False,
+                ["design"]))  # fmt: skip
+            other, at = members[(author + 1) % len(members)], (opened + 86_400) * M
+            add(e.ReviewSubmitted(*envelope(f"github {key} review 1 commented", source, at), key, name,
+                number, other, "commented", shas[place], 0, False, 90, 15))  # fmt: skip
+            least, most = DESIGN_DAYS
+            at = (opened + int((least + (most - least) * u[5]) * 86_400)) * M
             add(e.ChangeAbandoned(*envelope(f"github {key} abandoned", source, at), key, name,
                 number))  # fmt: skip
 

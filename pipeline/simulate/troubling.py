@@ -12,6 +12,13 @@ from pipeline.simulate.counting import Counters
 from pipeline.simulate.desk import MICROSECONDS as M
 from pipeline.simulate.desk import Desk, envelope
 from pipeline.simulate.draws import Floats, Integers, Stream, poisson, seconds, share_of, weibull
+from pipeline.simulate.planting import (
+    CALL_SECONDS,
+    CALLS_A_WEEK,
+    NOISE_SECONDS,
+    NOISES_A_WEEK,
+    PUZZLING_SECONDS,
+)
 from pipeline.simulate.truth import TrueIncident
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -159,6 +166,30 @@ class Incidents:
                 "postmortem", "", "", "", "", [], [cause.change], [members[0]],
                 f"https://wiki.acme.example/postmortems/{key.rpartition(' ')[2]}")
             )  # fmt: skip
+
+    def tell_puzzle(self, deployment: str, service: int, live_at: int, u: float, v: float) -> None:
+        """An incident after a deployment that did not cause it; it passes, and nobody says what it was."""
+        onset, (least, most) = live_at + 300 + int(u * 1_500), PUZZLING_SECONDS
+        self._one(f"puzzle {deployment}", service, onset, onset + 2 * MINUTE, onset + 4 * MINUTE,
+                  onset + least + int(v * (most - least)), u, None, "", "")  # fmt: skip
+
+    def tell_calls(self, week: int) -> None:
+        """Calls that no deployment caused where alerts mean nothing, or there are too many of them."""
+        for mistake, mean, (least, most) in (
+            ("alert-noise", NOISES_A_WEEK, NOISE_SECONDS),
+            ("on-call-overload", CALLS_A_WEEK, CALL_SECONDS),
+        ):
+            for team in sorted(self._desk.planting.where(mistake, week)):
+                stream = Stream(self._seed, f"{mistake} {team}", week)
+                (count,) = poisson(stream.uniform(1), np.array([mean])).tolist()
+                services = self._desk.organisation.services
+                mine = [index for index, service in enumerate(services) if service.team == team]
+                for place, u in enumerate(stream.uniform(count, 4).tolist()):
+                    onset = self._desk.begin + int(u[0] * 7 * DAY)
+                    detected = onset + MINUTE
+                    self._one(f"{mistake} {week} {place}", mine[int(u[1] * len(mine))], onset, detected,
+                              detected + MINUTE, detected + least + int(u[2] * (most - least)), u[3], None,
+                              "", "")  # fmt: skip
 
     def tell_background(self, week: int) -> None:
         """Incidents of this week that no deployment caused."""

@@ -76,6 +76,7 @@ class World:
             desk.turn_to(week, options.begin + week * WEEK)
             delivery.tell(week)
             incidents.tell_background(week)
+            incidents.tell_calls(week)
             surroundings.tell()
             counters.tell()
             last = week == options.weeks - 1

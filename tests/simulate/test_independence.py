@@ -138,6 +138,13 @@ def _repository_of(event: Event) -> str:
         "large-changes",
         "flaky-tests",
         "late-findings",
+        "slow-reviews",
+        "reviewer-load",
+        "slow-designs",
+        "long-lived-branches",
+        "rigid-policies",
+        "stale-owners",
+        "overdue-retro-reviews",
     ],
 )
 def test_a_planted_mode_leaves_the_other_repositories_as_they_were(mode: str, untroubled: Byid) -> None:

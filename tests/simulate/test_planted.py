@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core import events as e
 from pipeline.core.events import Event
-from pipeline.simulate.options import MODES, Options
+from pipeline.simulate.options import FAILURE_MODES, Options
 from pipeline.simulate.truth import TrueBypass, TrueDrift, TrueFinding, TrueMode, TrueReview
 from pipeline.simulate.world import World
 from tests.simulate.worlds import of, person_token, planted, told, true
@@ -95,11 +95,11 @@ MEASURES: dict[str, tuple[Measure, float]] = {
 
 
 def test_every_mode_has_its_measure() -> None:
-    assert MEASURES.keys() == MODES.keys()
+    assert MEASURES.keys() == FAILURE_MODES.keys()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", sorted(MODES))
+@pytest.mark.parametrize("mode", sorted(FAILURE_MODES))
 def test_a_planted_mode_is_seen_where_and_when_the_truth_says(mode: str) -> None:
     events, truths = told(planted(OPTIONS, mode, FROM_WEEK))
     (row,) = true(TrueMode, truths)

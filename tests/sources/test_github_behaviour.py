@@ -204,9 +204,11 @@ def commit_of(*events: e.Event) -> CommitSummary:
     [
         ("success", "success"),
         ("failure", "failure"),
-        ("timed_out", "failure"),
+        ("timed_out", "error"),
         ("startup_failure", "error"),
+        ("action_required", "failure"),
         ("cancelled", "cancelled"),
+        ("stale", "cancelled"),
         ("neutral", "skipped"),
         ("skipped", "skipped"),
     ],

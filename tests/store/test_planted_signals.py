@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.core.facts import ChangeFact
-from pipeline.simulate.options import MODES, Options
+from pipeline.simulate.options import FAILURE_MODES, Options
 from pipeline.simulate.truth import TrueMode
 from pipeline.store import Store
 from tests.runs import oracle
@@ -21,7 +21,7 @@ MICROSECONDS_A_WEEK = 7 * 86_400 * 1_000_000
 
 
 def test_all_modes_are_looked_at() -> None:
-    assert {*OF_WEEKS, *OF_THINGS} == MODES.keys()
+    assert {*OF_WEEKS, *OF_THINGS} == FAILURE_MODES.keys()
 
 
 def _filled(store: Store, mode: str) -> TrueMode:

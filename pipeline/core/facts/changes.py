@@ -99,6 +99,7 @@ class ReviewFact(Fact):
     working_until: list[int]
     generated_lines: int | None
     change_class: str
+    stamp_seconds: int | None
 
 
 class ComplianceFact(Fact):

@@ -18,6 +18,7 @@ from pipeline.core.events import MICROSECONDS, TeamDeclared
 from pipeline.core.facts import ReviewFact
 from pipeline.core.limits import ReviewLimits
 from pipeline.core.measures.classing import Classing
+from pipeline.core.measures.paces import Paces, is_request
 from pipeline.core.measures.substance import is_rubber_stamp, points_of_all, remarks_of, substantive
 from pipeline.core.measures.turns import AUTHOR, MERGE, REVIEWERS, Course, Redness, Turn, course_of
 from pipeline.core.rows import Rows
@@ -47,6 +48,7 @@ class Reviewing:
         self._teams = teams
         self._classing = classing
         self._building = building
+        self.paces = Paces(limits.remarks, self.summary_of, self.fact_of)
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         #: rows of stale requests that somebody asked for already
@@ -56,24 +58,31 @@ class Reviewing:
 
     def change_corrected(self, key: str, old: object, new: object) -> None:
         """A change's summary became another one."""
-        if _is_request(new):
-            self._stale[key] = None
-            self._gone.pop(key, None)
-        elif _is_request(old):
-            self._gone[key] = None
-            self._stale.pop(key, None)
+        self.paces.hear(key, old, new)
+        if is_request(new) or is_request(old):
+            marked, other = (self._stale, self._gone) if is_request(new) else (self._gone, self._stale)
+            marked[key] = None
+            other.pop(key, None)
 
     def commit_corrected(self, key: str) -> None:
         """The checks of a commit became others."""
         for change, summary in self._building.changes_of(key):
-            if _is_request(summary):
+            if is_request(summary):
                 self._stale[change] = None
 
     def everything_corrected(self) -> None:
         """Teams, services or classes were declared anew: any row may name others, or count other hours."""
         for key, entity in self._changes.items():
-            if _is_request(entity.summary):
+            if is_request(entity.summary):
                 self._stale[key] = None
+
+    def restate(self) -> list[str]:
+        """Count what was corrected; gives the requests whose rows may be others only because of that."""
+        found = self.paces.recount()
+        for key in found:
+            self._stale[key] = None
+            self._asked.pop(key, None)
+        return found
 
     def settle(self) -> None:
         """All rows that were marked are written."""
@@ -105,7 +114,7 @@ class Reviewing:
         """What is known of a request; ``None`` for what is none."""
         entity = self._changes.get(key)
         summary = entity.summary if entity is not None else None
-        return summary if isinstance(summary, ChangeSummary) and _is_request(summary) else None
+        return summary if isinstance(summary, ChangeSummary) and is_request(summary) else None
 
     def fact_of(self, key: str) -> ReviewFact | None:
         """The row of a request as it is now; ``None`` for what is none."""
@@ -147,8 +156,7 @@ class Reviewing:
         until = closed_at if closed_at is not None else entity.newest_at + 1
         remarks = [said for said in remarks_of(events, summary.author) if said.time < until]
         points = points_of_all(remarks, course.pushes, self._limits.remarks)
-        approved_after = course.approved_after
-        lines = summary.written_lines
+        limit = self.paces.limit(summary)
         fact = ReviewFact(
             change=key,
             repository=summary.repository,
@@ -157,7 +165,7 @@ class Reviewing:
             bot=summary.bot,
             state=summary.state,
             lines=summary.lines,
-            size=self._limits.size_of(lines),
+            size=self._limits.size_of(summary.written_lines),
             opened_at=summary.opened_at,
             ready_at=course.ready_at,
             closed_at=closed_at,
@@ -174,8 +182,8 @@ class Reviewing:
             pushes=len(course.pushes),
             comments=len(remarks),
             substantive_comments=substantive(points, self._limits.remarks),
-            approval_seconds=None if approved_after is None else approved_after // MICROSECONDS,
-            rubber_stamp=is_rubber_stamp(lines, points, approved_after, self._limits.remarks),
+            approval_seconds=course.approval_seconds,
+            rubber_stamp=is_rubber_stamp(points, course.approval_seconds, limit, self._limits.remarks),
             asked=list(course.asked_at),
             turn="",
             turn_since_at=None,
@@ -188,6 +196,7 @@ class Reviewing:
             working_until=[],
             generated_lines=summary.generated_lines,
             change_class=self._classing.of(entity, summary)[0],
+            stamp_seconds=limit,
         )
         if course.turns and course.turns[-1].end is None:
             self._tell_turn(fact, course, sums)
@@ -287,8 +296,3 @@ class _Sums:
     def response_working_seconds(self, course: Course) -> int | None:
         """The same in working hours."""
         return None if course.first_response_at is None else self.response_working // MICROSECONDS
-
-
-def _is_request(summary: object) -> bool:
-    """Whether it can be told how a change was reviewed: its opening is known, and more than its merge."""
-    return isinstance(summary, ChangeSummary) and summary.opened_at is not None and summary.discussed

@@ -85,13 +85,17 @@ class Series:
             self._drifting[name] = service
             self._drifts.put(name, period.start)
 
-    def gather(self, incidents: Iterable[str]) -> None:
-        """Hear of what deployments, incidents and reviews became, before their rows are written."""
-        for key in self._reviewing.stale():
+    def reviews_corrected(self, keys: Iterable[str]) -> None:
+        """How these requests were reviewed may be told otherwise."""
+        for key in keys:
             change = self._reviewing.summary_of(key)
             self._stamps.put(
                 key, change.merged_at if change is not None and self._stampable(change) else None
             )
+
+    def gather(self, incidents: Iterable[str]) -> None:
+        """Hear of what deployments, incidents and reviews became, before their rows are written."""
+        self.reviews_corrected(self._reviewing.stale())
         for key in self._reviewing.gone():
             self._stamps.put(key, None)
         for key in self._compliance.stale():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pipeline.core.events import MICROSECONDS, CommentPosted, Event, ReviewSubmitted
+from pipeline.core.events import CommentPosted, Event, ReviewSubmitted
 from pipeline.core.limits import Remarks
 
 
@@ -73,16 +73,15 @@ def substantive(points: Iterable[int], weights: Remarks) -> int:
     return sum(worth >= weights.substantive_from for worth in points)
 
 
-def is_rubber_stamp(lines: int | None, points: Sequence[int], elapsed: int | None, limits: Remarks) -> bool:
-    """Whether so much was approved so fast, without a word, that nobody can have read it.
+def is_rubber_stamp(
+    points: Sequence[int], approval_seconds: int | None, limit_seconds: int | None, limits: Remarks
+) -> bool:
+    """Whether it was approved too fast for its size (``measures/paces.py``), without a word.
 
-    ``points`` is what the remarks amount to. ``elapsed`` (microseconds) is the time from its being ready, or
+    ``points`` is what the remarks amount to. ``approval_seconds`` is the time from its being ready, or
     the last push, to an approval: longer than anybody had the change before his eyes, so this finds fewer
-    than there are. The pace is four times the most that a reviewer was found to read with success (500 lines
-    an hour; SmartBear and Cisco, 2006).
+    than there are.
     """
-    if lines is None or elapsed is None or lines < limits.stamp_lines_min:
+    if approval_seconds is None or limit_seconds is None:
         return False
-    if max(points, default=0) >= limits.looked_from:
-        return False
-    return elapsed < lines * 3_600 * MICROSECONDS // limits.lines_an_hour_max
+    return max(points, default=0) < limits.looked_from and approval_seconds < limit_seconds

@@ -50,6 +50,11 @@ class Course(msgspec.Struct):
     #: everybody who was ever asked, in that order, and when for the last time
     asked_at: dict[str, int] = {}
 
+    @property
+    def approval_seconds(self) -> int | None:
+        """``approved_after`` in whole seconds; ``None``: nobody approved."""
+        return None if self.approved_after is None else self.approved_after // e.MICROSECONDS
+
 
 def course_of(
     events: Iterable[e.Event],

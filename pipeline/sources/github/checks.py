@@ -23,11 +23,13 @@ ACTIONS = "github-actions"
 _OUTCOMES = {
     "success": "success",
     "failure": "failure",
-    "timed_out": "failure",
     "action_required": "failure",
+    # what was cut off came to no result: that is no finding about the commit
+    "timed_out": "error",
     "startup_failure": "error",
     "error": "error",
     "cancelled": "cancelled",
+    # GitHub gave up waiting for it, two weeks later: no result, and by then nobody waits
     "stale": "cancelled",
     "skipped": "skipped",
     "neutral": "skipped",

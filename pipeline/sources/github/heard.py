@@ -10,7 +10,7 @@ from pipeline.sources.github.payloads import LABELS_MAX, Label, User
 from pipeline.sources.times import instant, micros
 
 #: raise it whenever the events of one and the same payload become others
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 
 
 class Heard(HeardFromForge, frozen=True):

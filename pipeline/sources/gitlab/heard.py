@@ -13,7 +13,7 @@ from pipeline.sources.gitlab.payloads import LABELS_MAX, Label, User
 from pipeline.sources.times import micros
 
 #: raise it whenever the events of one and the same payload become others
-PARSER_VERSION = 3
+PARSER_VERSION = 4
 
 _UTC = " UTC"
 _OFFSET = " +0000"

@@ -32,6 +32,8 @@ _MACHINERY = frozenset({
     "builds_disabled",
     "ci_quota_exceeded",
     "data_integrity_failure",
+    # the job's own limit: it was cut off before it came to a result
+    "job_execution_timeout",
     "no_matching_runner",
     "project_deleted",
     "runner_provisioning_timeout",

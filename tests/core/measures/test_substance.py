@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.events import MICROSECONDS
 from pipeline.core.facts import ReviewFact
 from pipeline.core.limits import Remarks
 from pipeline.core.measures.substance import is_rubber_stamp, points_of
@@ -137,11 +136,12 @@ def test_what_was_approved_as_a_draft_took_from_its_opening() -> None:
     assert review(told).approval_seconds == 3600
 
 
-@given(st.integers(0, 10**6), st.integers(0, 10**12), st.integers(0, 3))
-def test_longer_or_with_a_word_is_never_more_of_a_stamp(lines: int, elapsed: int, said: int) -> None:
-    stamp = is_rubber_stamp(lines, [0, said], elapsed, WEIGHTS)
-    assert stamp or not is_rubber_stamp(lines, [0, said], elapsed + MICROSECONDS, WEIGHTS)
-    assert not is_rubber_stamp(lines, [0, said + WEIGHTS.looked_from], elapsed, WEIGHTS)
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 3))
+def test_longer_or_with_a_word_is_never_more_of_a_stamp(limit: int, seconds: int, said: int) -> None:
+    stamp = is_rubber_stamp([0, said], seconds, limit, WEIGHTS)
+    assert stamp or not is_rubber_stamp([0, said], seconds + 1, limit, WEIGHTS)
+    assert not is_rubber_stamp([0, said + WEIGHTS.looked_from], seconds, limit, WEIGHTS)
+    assert not is_rubber_stamp([0, said], seconds, None, WEIGHTS)
+    assert not is_rubber_stamp([0, said], None, limit, WEIGHTS)
     if stamp:
-        assert lines >= WEIGHTS.stamp_lines_min
-        assert is_rubber_stamp(lines + 1, [said], elapsed, WEIGHTS)
+        assert is_rubber_stamp([said], seconds, limit + 1, WEIGHTS)
