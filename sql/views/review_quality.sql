@@ -9,8 +9,8 @@
 --                             comments of other persons on each of them
 --   stampable                 how many were approved and have at least 50 lines that are not generated: only these can
 --                             be rubber stamps
---   rubber_stamps             how many of those were approved without a comment of two points, faster than 2000 lines an
---                             hour: fewer than there are, since nobody knows when somebody began to read
+--   rubber_stamps             how many of those were approved without a comment of two points, in less than their
+--                             `stamp_seconds`: fewer than there are, since nobody knows when somebody began to read
 --   rubber_stamp_rate         rubber_stamps / stampable
 --   without_size              number of approved requests whose size nobody told; they can't be judged
 --   by_bots                   number of merged requests by programs, which count nowhere else in the row

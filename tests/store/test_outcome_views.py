@@ -44,11 +44,11 @@ def test_drift_time(world: Store) -> None:
 
 
 def test_drift_periods(world: Store) -> None:
-    columns = "toString(toDate(detected_at)), resource, isNull(corrected_at), team, service, environment, hours, explained"
+    columns = "toString(toDate(detected_at)), resource, isNull(corrected_at), team, service, hours, explained"
     assert ask(world, columns, "drift_periods") == [
-        ("2024-01-11", "bucket", 1, "", "", "production", 24.0, 0),
-        ("2024-01-03", "app/api", 0, "core", "api", "production", 10.0, 0),
-        ("2024-01-01", "app/api", 0, "core", "api", "production", 600 / 3600, 1),
+        ("2024-01-11", "bucket", 1, "", "", 24.0, 0),
+        ("2024-01-03", "app/api", 0, "core", "api", 10.0, 0),
+        ("2024-01-01", "app/api", 0, "core", "api", 600 / 3600, 1),
     ]
 
 
