@@ -64,29 +64,39 @@ def course_of(
     ``events`` are those of the change, oldest first; ``redness`` gives the history of a commit's checks,
     and ``belongs`` whether a person is a member of a team at a time.
     """
-    steps: list[tuple[int, e.Event | bool]] = [
-        (event.time if event.time > opened_at else opened_at, event)
-        for event in events
-        if closed_at is None or event.time < closed_at
-    ]
-    heads = [(at, event.head_sha) for at, event in steps if isinstance(event, _TELLS_HEAD) and event.head_sha]
+    request = _Request(author, opened_at, belongs)
+    steps: list[_Step] = []
+    heads: list[tuple[int, str]] = []
+    opened = False
+    for event in events:
+        at = event.time if event.time > opened_at else opened_at
+        if closed_at is not None and event.time >= closed_at:
+            break
+        take = _TAKES.get(type(event))
+        if take is None and steps:
+            continue  # nothing is another's turn by it
+        steps.append((at, event, take))
+        if isinstance(event, _TELLS_HEAD):
+            opened = opened or isinstance(event, e.ChangeOpened)
+            if event.head_sha:
+                heads.append((at, event.head_sha))
     told = [redness(sha) for _, sha in heads]
     # where no head was ever red, what its checks say changes nothing
-    for place, (start, _) in enumerate(heads) if any(map(_ever_red, told)) else ():
-        end = heads[place + 1][0] if place + 1 < len(heads) else closed_at
-        steps.extend(_red_steps(told[place], start, end))
-    steps.sort(key=itemgetter(0))
-    request = _Request(author, opened_at, belongs)
-    if not any(isinstance(step, e.ChangeOpened) for _, step in steps):
+    if any(map(_ever_red, told)):
+        for place, (start, _) in enumerate(heads):
+            end = heads[place + 1][0] if place + 1 < len(heads) else closed_at
+            steps.extend(_red_steps(told[place], start, end))
+        steps.sort(key=itemgetter(0))
+    if not opened:
         # nobody told of its opening but in hindsight: it was ready from the start, as far as is known
         request.settle(opened_at)
     last: int | None = None
-    for at, step in steps:
-        if last is not None and at != last:
-            # what passes within an instant is nobody's turn
-            request.settle(last)
-        last = at
-        take = _TAKES.get(type(step))
+    for at, step, take in steps:
+        if at != last:
+            if last is not None:
+                # what passes within an instant is nobody's turn
+                request.settle(last)
+            last = at
         if take is not None:
             take(request, at, step)
     if last is not None:
@@ -95,6 +105,8 @@ def course_of(
     return request.course
 
 
+#: an instant, what happens then, and how that is taken
+_Step = tuple[int, "e.Event | bool", "Callable[[_Request, int, Any], None] | None"]
 _TELLS_HEAD = (e.ChangeOpened, e.ChangeUpdated)
 
 
@@ -102,16 +114,16 @@ def _ever_red(redness: Sequence[Redness]) -> bool:
     return any(red for _, red in redness)
 
 
-def _red_steps(redness: Sequence[Redness], start: int, end: int | None) -> list[tuple[int, e.Event | bool]]:
+def _red_steps(redness: Sequence[Redness], start: int, end: int | None) -> list[_Step]:
     """What the checks of a commit say while it is the newest one, from ``start`` to before ``end``."""
     before = False
-    found: list[tuple[int, e.Event | bool]] = []
+    found: list[_Step] = []
     for at, red in redness:
         if at <= start:
             before = red
         elif end is None or at < end:
-            found.append((at, red))
-    return [(start, before), *found]
+            found.append((at, red, _Request.check))
+    return [(start, before, _Request.check), *found]
 
 
 class _Request:
@@ -220,7 +232,6 @@ class _Request:
 
 #: how each kind of step is taken; the others are nobody's turn
 _TAKES: dict[type, Callable[[_Request, int, Any], None]] = {
-    bool: _Request.check,
     e.ChangeOpened: _Request.update,
     e.ChangeUpdated: _Request.update,
     e.ChangeAbandoned: _Request.abandon,
