@@ -229,6 +229,12 @@ class Classes:
 
     def of(self, paths: Iterable[str], labels: Iterable[str]) -> list[str]:
         """The classes of a change, the most telling first; ``code`` where nothing says more."""
-        found = {self.of_path(path) for path in paths}
-        found.update(filter(None, (self._labels.get(label.casefold()) for label in labels)))
-        return sorted(found, key=lambda name: self._order[name]) if found else [CODE]
+        known = self._known
+        found = {known.get(path) or self.of_path(path) for path in paths}
+        for label in labels:
+            named = self._labels.get(label.casefold())
+            if named:
+                found.add(named)
+        if len(found) > 1:
+            return sorted(found, key=self._order.__getitem__)
+        return list(found) or [CODE]

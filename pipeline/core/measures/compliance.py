@@ -195,25 +195,29 @@ class Compliance:
             stale_entries=owners.stale_entries,
             emergency=summary.emergency,
             bypassed=bypassed,
-            rules_bypassed=sorted({event.rule or event.id for event in rules}),
+            rules_bypassed=sorted({event.rule or event.id for event in rules}) if rules else [],
             retro_review_due_at=retro_due_at,
             retro_reviewed_at=retro_at,
             violations=[violation.rule for violation in violations],
             violation_states=[violation.state for violation in violations],
-            events=sorted({*summary.events, *sources}),
+            events=sorted({*summary.events, *sources} if sources else summary.events),
         )
 
     def _commits_say(self, summary: ChangeSummary) -> tuple[list[PolicyCheck], list[RuleBypassed], list[str]]:
         """The policy checks of a change's commits, the rules they were put past, and ids of these events."""
-        checks: list[PolicyCheck] = []
-        rules: list[RuleBypassed] = []
-        if not self._commits:
-            return checks, rules, []
+        told: list[Entity] = []
+        violated = False
         for sha in summary.aliases:
             entity = self._commits.get(f"{summary.repository}@{sha}")
             known = entity.summary if entity is not None else None
-            if entity is None or not isinstance(known, CommitSummary) or not known.governed:
-                continue
+            if entity is not None and isinstance(known, CommitSummary):
+                told.append(entity)
+                violated = violated or known.violated
+        checks: list[PolicyCheck] = []
+        rules: list[RuleBypassed] = []
+        if not violated:
+            return checks, rules, []  # most changes, and their checks need not be read to know it
+        for entity in told:
             checks += policy_checks(entity)
             rules += [event for event in entity.events() if isinstance(event, RuleBypassed)]
             entity.pack()
@@ -231,6 +235,8 @@ def violations_of(checks: Sequence[PolicyCheck], merged_at: int | None) -> Itera
 
     The last outcome before the merge decides, and a first failure after it was found too late.
     """
+    if not checks:
+        return
     before: dict[str, list[bool]] = {}
     after: set[str] = set()
     for check in checks:

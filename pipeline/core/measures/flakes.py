@@ -177,10 +177,11 @@ def _mass(
                 of_good = good_again ** again[place] * (1.0 - good_again) ** red
                 of_broken = as_broken * broken_again ** again[place] * (1.0 - broken_again) ** red
                 either = of_good[:, :, None, None] * as_good * unbroken
-                either = either + of_broken[:, :, None, None] * broken
+                either += of_broken[:, :, None, None] * broken
             else:
-                either = as_good * unbroken + as_broken * broken
-            log = log + commits[:, place, None, None, None] * np.log(either)
+                either = as_good * unbroken
+                either += as_broken * broken
+            log = log + commits[:, place, None, None, None] * np.log(either, out=either)
         logs.append(log)
     log = np.concatenate(logs, axis=1)
     log -= log.max(axis=(1, 2, 3), keepdims=True)

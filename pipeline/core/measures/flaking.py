@@ -136,7 +136,7 @@ class Flaking:
             self._answers.pop(key, None)
             self._flaked.pop(key, None)
         held = set(self._answers.values())
-        self._alike = {answer.trials: answer for answer in self._answers.values()}
+        self._alike = {answer.trials: answer for answer in held}
         self._alike_trials = {trial: trial for trials in self._alike for trial in trials}
         self._of_gist = {gist: answer for gist, answer in self._of_gist.items() if answer in held}
 

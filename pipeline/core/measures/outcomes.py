@@ -194,7 +194,7 @@ class Outcomes:
     def _tell_checks(self, fact: OutcomeFact, branch: Branch, position: Position) -> None:
         ends = self._ends_at(branch[0], position)
         fact.checks = len(ends)
-        fact.flaky_checks = sorted(name for name, end in ends.items() if end.failed_before and not end.failed)
+        fact.flaky_checks = sorted([name for name, end in ends.items() if end.failed_before and not end.failed])
         failing = {name for name, end in ends.items() if end.failed}
         if not failing:
             return

@@ -175,7 +175,7 @@ class Reviewing:
             substantive_comments=substantive(points, self._limits.remarks),
             approval_seconds=None if approved_after is None else approved_after // MICROSECONDS,
             rubber_stamp=is_rubber_stamp(lines, points, approved_after, self._limits.remarks),
-            asked=list(course.asked_at),
+            asked=[*course.asked_at],
             turn="",
             turn_since_at=None,
             waited_on=[],

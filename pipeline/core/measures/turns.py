@@ -93,7 +93,7 @@ def course_of(
     last: int | None = None
     for at, step, take in steps:
         if at != last:
-            if last is not None:
+            if last is not None and request.moved:
                 # what passes within an instant is nobody's turn
                 request.settle(last)
             last = at
@@ -129,8 +129,15 @@ def _red_steps(redness: Sequence[Redness], start: int, end: int | None) -> list[
 class _Request:
     """Where a request stands, step by step."""
 
+    __slots__ = (
+        "_approvals", "_author", "_belongs", "_blockers", "_closed", "_draft", "_head", "_opened_at", "_red",
+        "_since", "_waited_on", "_waiting", "_whose", "course", "moved",
+    )  # fmt: skip
+
     def __init__(self, author: str, opened_at: int, belongs: Callable[[str, str, int], bool]) -> None:
         self.course = Course()
+        #: whether it may be another's turn since it was settled
+        self.moved = True
         self._author = author
         self._belongs = belongs
         self._draft = self._red = self._closed = False
@@ -140,40 +147,45 @@ class _Request:
         self._approvals: set[str] = set()
         self._waited_on: dict[str, None] = {}
         self._opened_at = self._since = opened_at
-        self._now: tuple[str, tuple[str, ...]] = ("", ())
+        self._whose = ""
+        self._waiting: tuple[str, ...] = ()
 
     def settle(self, at: int) -> None:
         """Begin another turn where it is somebody else's now."""
+        self.moved = False
+        waiting: tuple[str, ...] = ()
         if self._closed:
             whose = ""
         elif self._draft or self._red or self._blockers:
             whose = AUTHOR
+        elif self._approvals:
+            whose = MERGE
         else:
-            whose = MERGE if self._approvals else REVIEWERS
+            whose, waiting = REVIEWERS, tuple(self._waited_on)
         course = self.course
-        if whose and not self._draft and course.ready_at is None:
+        if course.ready_at is None and whose and not self._draft:
             course.ready_at = at
-        now = (whose, tuple(self._waited_on) if whose == REVIEWERS else ())
-        if now == self._now:
+        before = self._whose
+        if whose == before and waiting == self._waiting:
             return
-        self.close(at)
-        if whose == REVIEWERS and self._now[0] != REVIEWERS:
+        if before and at > self._since:
+            course.turns.append(Turn(before, self._since, at, self._waiting))
+        if whose == REVIEWERS and before != REVIEWERS:
             course.rounds += 1
-        self._now, self._since = now, at
+        self._whose, self._waiting, self._since = whose, waiting, at
 
     def close(self, at: int | None) -> None:
         """The request ends, or (``None``) goes on."""
-        whose, waited_on = self._now
-        if whose and (at is None or at > self._since):
-            self.course.turns.append(Turn(whose, self._since, at, waited_on))
+        if self._whose and (at is None or at > self._since):
+            self.course.turns.append(Turn(self._whose, self._since, at, self._waiting))
 
     def check(self, at: int, red: bool) -> None:
         """What the checks of the newest commit say from now on."""
-        self._red = red
+        self._red, self.moved = red, True
 
     def abandon(self, at: int, step: e.ChangeAbandoned) -> None:
         """Somebody closed it."""
-        self._closed = True
+        self._closed = self.moved = True
 
     def comment(self, at: int, step: e.CommentPosted) -> None:
         """Somebody said something."""
@@ -182,7 +194,7 @@ class _Request:
 
     def update(self, at: int, step: e.ChangeOpened | e.ChangeUpdated) -> None:
         """It was opened, or is another one now."""
-        self._draft, self._closed = step.draft, False
+        self._draft, self._closed, self.moved = step.draft, False, True
         if step.head_sha and step.head_sha != self._head:
             if self._head:
                 self.course.pushes.append(at)
@@ -191,7 +203,10 @@ class _Request:
 
     def ask(self, at: int, step: e.ReviewRequested) -> None:
         """Somebody is asked for a review, or no longer."""
-        for name in filter(None, (step.reviewer, step.team)):
+        self.moved = True
+        for name in (step.reviewer, step.team):
+            if not name:
+                continue
             if step.withdrawn:
                 self._waited_on.pop(name, None)
                 continue
@@ -204,6 +219,7 @@ class _Request:
         reviewer = step.reviewer
         if step.bot or reviewer == self._author:
             return
+        self.moved = True
         if step.decision == "dismissed":
             self._approvals.discard(reviewer)
             self._blockers.discard(reviewer)
@@ -224,6 +240,7 @@ class _Request:
         for name in list(self._waited_on):
             if name == person or self._belongs(person, name, at):
                 del self._waited_on[name]
+                self.moved = True
         course = self.course
         course.last_response_at = at
         if course.first_response_at is None and (course.ready_at is not None or not self._draft):
