@@ -157,7 +157,9 @@ class _Paths:
         of_file = self._of_file.get(file)
         if of_file is None:
             of_file = _remember(self._of_file, file, self._place(self._file(file)))
-        place = min(of_file, self._under(directory) if directory else self._none, self._place(self._rooted(path)))
+        place = min(
+            of_file, self._under(directory) if directory else self._none, self._place(self._rooted(path))
+        )
         return self._classes[place] if place < self._none else ""
 
     def _under(self, directory: str) -> int:

@@ -94,7 +94,7 @@ class Teams:
         return [version for version in versions if version is not None and name in version.members]
 
     def awaited(self, names: tuple[str, ...], owner: str, when: int) -> Awaited:
-        """The teams whose hours count while these are waited on: their own, else the service's (``owner``)."""
+        """Whose hours count while these are waited on: their teams', else those of the ``owner``."""
         key = (names, owner, bisect_right(self._starts, when))
         known = self._awaited.get(key)
         if known is None:

@@ -140,8 +140,8 @@ class WorkingTime:
                 if found and found[0][0] < start:
                     found[0] = (start, found[0][1])
                 return found
-            for opening, closing in zip(opens[ahead], closes[ahead], strict=True):
-                opening, closing = max(opening, start), min(closing, limit)
+            for opens_at, closes_at in zip(opens[ahead], closes[ahead], strict=True):
+                opening, closing = max(opens_at, start), min(closes_at, limit)
                 if opening >= closing:
                     continue
                 if found and found[-1][1] == opening:

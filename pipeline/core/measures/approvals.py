@@ -61,9 +61,7 @@ class Owners:
             for name in group.split():
                 known = approved.get(name)
                 if known is None:
-                    known = approved[name] = any(
-                        [speaks_for(approval, name, teams) for approval in approvals]
-                    )
+                    known = approved[name] = any(speaks_for(approval, name, teams) for approval in approvals)
                 found = found or known
             if not found:
                 self.missing.append(group)
@@ -107,7 +105,9 @@ def standing_approvals(events: Iterable[Event], author: str, merged_at: int | No
             and (merged_at is None or event.time <= merged_at)
         ):
             last[event.reviewer] = event
-    return [Approval(person, last[person].time) for person in sorted(last) if last[person].decision == "approved"]
+    return [
+        Approval(person, last[person].time) for person in sorted(last) if last[person].decision == "approved"
+    ]
 
 
 def speaks_for(approval: Approval, name: str, teams: Teams) -> bool:

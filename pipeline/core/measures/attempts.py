@@ -7,6 +7,7 @@ Where only the machinery failed it is no flake of the check, and counted apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from pipeline.core.checks import FAILED, MACHINERY, PASSED, TOLD_BY_ITS_JOBS
@@ -18,6 +19,8 @@ from pipeline.core.measures.flakes import Pattern
 _JUDGED = FAILED | PASSED | {MACHINERY}
 #: a check of a deployment, not of the commit: it may fail at one and pass at the next one
 _OF_DEPLOYMENTS = "smoke"
+_name_of = attrgetter("name", "workflow")
+_outcome_of = attrgetter("name", "workflow", "outcome")
 
 
 class Check(NamedTuple):
@@ -81,10 +84,9 @@ def gist_of(entity: Entity, told: Sequence[CheckFinished]) -> tuple[object, ...]
     week = week_of(told[0].time)
     if week_of(told[-1].time) != week:
         return None
-    names = [(event.name, event.workflow) for event in told]
-    if len(set(names)) < len(names):
+    if len(set(map(_name_of, told))) < len(told):
         return None
-    return (entity.key.rpartition("@")[0], week, *names, *[event.outcome for event in told])
+    return (entity.key.rpartition("@")[0], week, frozenset(map(_outcome_of, told)))
 
 
 def runs_of(entity: Entity, told: Sequence[CheckFinished], runs_max: int) -> dict[Check, list[CheckFinished]]:

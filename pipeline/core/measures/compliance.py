@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.changes import ChangeSummary
 from pipeline.core.checks import CommitSummary, PolicyCheck, policy_checks
@@ -47,7 +46,6 @@ class Compliance:
         teams: Teams,
         policies: Policies,
         classing: Classing,
-        building: Building,
     ) -> None:
         self._changes = families["change"]
         self._commits = families["commit"]
@@ -55,7 +53,6 @@ class Compliance:
         self._teams = teams
         self._policies = policies
         self._classing = classing
-        self._building = building
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         #: rows of stale changes that somebody asked for already
@@ -72,9 +69,9 @@ class Compliance:
             self._gone[key] = None
             self._stale.pop(key, None)
 
-    def commit_corrected(self, key: str) -> None:
-        """The checks of a commit became others, or somebody put it past a rule."""
-        for change, summary in self._building.changes_of(key):
+    def commit_corrected(self, changes: Iterable[tuple[str, ChangeSummary]]) -> None:
+        """The checks of a commit of these changes became others, or somebody put it past a rule."""
+        for change, summary in changes:
             if _is_governed(summary):
                 self._stale[change] = None
 

@@ -40,7 +40,7 @@ _FLAKE_MAX = 0.9
 #: estimates that are remembered: the checks of one repository that never fail ran equally often
 _ESTIMATES_MAX = 4_096
 #: tables that are worked out together: so many that what numpy takes for each step hardly counts
-_TOGETHER_MAX = 16
+_TOGETHER_MAX = 8
 
 
 class Pattern(NamedTuple):
@@ -67,7 +67,7 @@ Table = tuple[tuple[int, int, bool, int], ...]
 
 
 def table_of(patterns: Mapping[Pattern, int]) -> Table:
-    """``patterns`` says on how many commits the runs went so; in one order, so that sums are rounded alike."""
+    """``patterns`` says on how many commits the runs went so; in one order, to be rounded alike."""
     return tuple([(*pattern, patterns[pattern]) for pattern in sorted(patterns)])
 
 
@@ -104,7 +104,7 @@ def estimate(patterns: Mapping[Pattern, int], limits: FlakeLimits) -> Estimate:
 
 
 def _estimate(patterns: Sequence[Pattern], commits: _Floats, limits: FlakeLimits) -> list[Estimate]:
-    """Several tables of the same patterns at once: a row of ``commits`` each, and no row's sums see others."""
+    """Several tables of the same patterns at once: a row of ``commits`` each, which sees no other row."""
     flakes = _FLAKE_MAX * np.linspace(0.0, 1.0, _FLAKE_CELLS + 1)[None] ** 2
     brokens = np.linspace(0.0, 1.0, _BROKEN_CELLS + 1)[None] ** 2
     mass = _mass(patterns, commits, flakes, brokens, limits)
@@ -152,23 +152,26 @@ def _narrowed(edges: _Floats, mass: _Floats) -> _Floats:
     within = np.clip((below[:, None, :] <= wanted[:, :, None]).sum(axis=2) - 1, first, last - 1)
     start, under = (np.take_along_axis(np.broadcast_to(of, below.shape), within, 1) for of in (edges, below))
     width = np.take_along_axis(np.broadcast_to(np.diff(edges), share.shape), within, 1)
-    return start + (wanted - under) / np.take_along_axis(share, within, 1) * width
+    found: _Floats = start + (wanted - under) / np.take_along_axis(share, within, 1) * width
+    return found
 
 
 def _mass(
     patterns: Sequence[Pattern], commits: _Floats, flakes: _Floats, brokens: _Floats, limits: FlakeLimits
 ) -> _Floats:
-    """The posterior of each cell of (table, flake, broken), summed over what is thought of everything else."""
+    """The posterior of each (table, flake, broken), summed over what is thought of everything else."""
     flake, broken = _middles(flakes), _middles(brokens)[:, None, None, :]
     unbroken = 1.0 - broken
     left = [pattern.left_red for pattern in patterns]
     again = [pattern.failed - pattern.left_red for pattern in patterns]
     people = _run_again(commits @ again, commits @ left, limits)
     good_again, broken_again = people[:, :, 0], people[:, :, 1]
-    logs = []
-    # axes: table, people, flake, broken
-    for likeness, weight in limits.likeness:
-        log = np.full((1, 1, flake.shape[1], broken.shape[3]), np.log(weight))
+    persons = people.shape[1]
+    # axes: table, people with each likeness, flake, broken
+    log = np.zeros((len(commits), persons * len(limits.likeness), flake.shape[1], broken.shape[3]))
+    for number, (likeness, weight) in enumerate(limits.likeness):
+        part = log[:, number * persons : (number + 1) * persons]
+        part += np.log(weight)
         for place, (runs, failed, red) in enumerate(patterns):
             as_good = _good(runs, failed, flake, likeness)[:, None, :, None]
             as_broken = limits.broken_fails**failed * (1.0 - limits.broken_fails) ** (runs - failed)
@@ -176,14 +179,13 @@ def _mass(
             if failed:
                 of_good = good_again ** again[place] * (1.0 - good_again) ** red
                 of_broken = as_broken * broken_again ** again[place] * (1.0 - broken_again) ** red
-                either = of_good[:, :, None, None] * as_good * unbroken
+                either = (of_good[:, :, None, None] * as_good) * unbroken
                 either += of_broken[:, :, None, None] * broken
             else:
                 either = as_good * unbroken
                 either += as_broken * broken
-            log = log + commits[:, place, None, None, None] * np.log(either, out=either)
-        logs.append(log)
-    log = np.concatenate(logs, axis=1)
+            np.log(either, out=either)
+            part += commits[:, place, None, None, None] * either
     log -= log.max(axis=(1, 2, 3), keepdims=True)
     mass: _Floats = np.exp(log, out=log).sum(axis=1)
     # the densities of Beta(1, b): what most checks are like, and what the flaky ones are

@@ -178,9 +178,7 @@ class Flaking:
             self._write_runs(key, rows)
         self.settle(now)
 
-    def _week_fact(
-        self, check: Check, week: int, window: CheckWeek, found: Estimate
-    ) -> CheckFlakinessFact:
+    def _week_fact(self, check: Check, week: int, window: CheckWeek, found: Estimate) -> CheckFlakinessFact:
         limits, own = self._limits, self.weeks.weeks[check][week]
         errors, reruns, waited, error_reruns, error_waited = own.sums
         low, above = round(found.low, _DIGITS), round(found.above, _DIGITS)

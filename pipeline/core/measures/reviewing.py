@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.changes import ChangeSummary
 from pipeline.core.checks import CommitSummary, redness_of
@@ -38,7 +37,6 @@ class Reviewing:
         catalogue: Catalogue,
         teams: Teams,
         classing: Classing,
-        building: Building,
     ) -> None:
         self._limits = limits
         self._changes = families["change"]
@@ -46,7 +44,6 @@ class Reviewing:
         self._catalogue = catalogue
         self._teams = teams
         self._classing = classing
-        self._building = building
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         #: rows of stale requests that somebody asked for already
@@ -63,9 +60,9 @@ class Reviewing:
             self._gone[key] = None
             self._stale.pop(key, None)
 
-    def commit_corrected(self, key: str) -> None:
-        """The checks of a commit became others."""
-        for change, summary in self._building.changes_of(key):
+    def commit_corrected(self, changes: Iterable[tuple[str, ChangeSummary]]) -> None:
+        """The checks of a commit of these changes became others."""
+        for change, summary in changes:
             if _is_request(summary):
                 self._stale[change] = None
 

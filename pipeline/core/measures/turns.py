@@ -82,7 +82,7 @@ def course_of(
                 heads.append((at, event.head_sha))
     told = [redness(sha) for _, sha in heads]
     # where no head was ever red, what its checks say changes nothing
-    if any(map(_ever_red, told)):
+    if any(told) and any(map(_ever_red, told)):
         for place, (start, _) in enumerate(heads):
             end = heads[place + 1][0] if place + 1 < len(heads) else closed_at
             steps.extend(_red_steps(told[place], start, end))
