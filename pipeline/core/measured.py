@@ -120,9 +120,9 @@ class Measured:
     def commit_corrected(self, key: str) -> None:
         """The checks of a commit became others."""
         changes = list(self._building.changes_of(key))
+        self.reviewing.commit_corrected(key, changes)
+        self.compliance.commit_corrected(key, changes)
         if changes:
-            self.reviewing.commit_corrected(changes)
-            self.compliance.commit_corrected(changes)
             self.outcomes.commit_corrected(key, changes)
         self.flaking.commit_corrected(key)
         self.series.commit_corrected(key)
@@ -204,6 +204,9 @@ class Measured:
 
         Returns keys of what no row rests on any more, by family.
         """
+        commits = list(commits)
+        self.reviewing.forget(commits)
+        self.compliance.forget(commits)
         self.flaking.forget(commits, before)
         self.outcomes.forget_before(before)
         return {

@@ -15,13 +15,15 @@ from pipeline.core.working_time import SCHEDULES_MAX, Hours, WorkingTime, workin
 
 #: how many answers to who is waited on are kept at the ready
 AWAITED_MAX = 1_024
+#: whose hours count where no team is known
+NO_TEAM = "default"
 MINUTES_A_DAY, SECONDS_A_DAY, DAYS_A_WEEK = 1_440, 86_400, 7
 #: hours of those who declared none: Monday to Friday, 9 to 17, UTC
 DEFAULT_HOURS = Hours()
 
 
 class Awaited(NamedTuple):
-    """Those who are waited on: their teams (none: nobody declared any), and when they work.
+    """Those who are waited on: their teams, and when they work.
 
     ``promised`` is the shortest working time (microseconds) within which a team promises a first response.
     """
@@ -107,7 +109,7 @@ class Teams:
                 version.response_minutes for version in versions if version.response_minutes is not None
             ]
             known = Awaited(
-                tuple([version.team for version in versions]),
+                tuple([version.team for version in versions]) or (NO_TEAM,),
                 working_time(self.hours(versions)),
                 min(promised) * MINUTE if promised else None,
             )

@@ -100,7 +100,12 @@ class WorkingTime:
         last, end = divmod(end, _BLOCK)
         block = self._blocks.get(first) or self._block(first)
         if first == last:
-            return block.until(end) - block.until(start)
+            opens, idle, done = block.opens, block.idle, block.done
+            # ``until`` of both, written out: this is asked for every turn
+            index = bisect_right(opens, start) - 1
+            before = min(start - idle[index], done[index])
+            index = bisect_right(opens, end, index) - 1
+            return min(end - idle[index], done[index]) - before
         rest = block.total - block.until(start) + self._between(first + 1, last)
         return rest + self._block(last).until(end)
 

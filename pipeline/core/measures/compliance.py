@@ -18,6 +18,7 @@ from pipeline.core.events import RuleBypassed
 from pipeline.core.facts import ComplianceFact
 from pipeline.core.measures.approvals import Missing, Owners, reviewed_after, standing_approvals
 from pipeline.core.measures.classing import Classing, day_of
+from pipeline.core.measures.marks import Marks
 from pipeline.core.policies import Policies
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
@@ -53,6 +54,8 @@ class Compliance:
         self._teams = teams
         self._policies = policies
         self._classing = classing
+        #: commits on which a policy check failed at any time, or that somebody put past a rule
+        self._violated = Marks()
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         #: rows of stale changes that somebody asked for already
@@ -69,8 +72,10 @@ class Compliance:
             self._gone[key] = None
             self._stale.pop(key, None)
 
-    def commit_corrected(self, changes: Iterable[tuple[str, ChangeSummary]]) -> None:
+    def commit_corrected(self, key: str, changes: Iterable[tuple[str, ChangeSummary]]) -> None:
         """The checks of a commit of these changes became others, or somebody put it past a rule."""
+        known = self._commits[key].summary
+        self._violated.put(key, marked=isinstance(known, CommitSummary) and known.violated)
         for change, summary in changes:
             if _is_governed(summary):
                 self._stale[change] = None
@@ -88,6 +93,10 @@ class Compliance:
         self._stale.clear()
         self._gone.clear()
         self._asked.clear()
+
+    def forget(self, commits: Iterable[str]) -> None:
+        """Nothing more will be heard of these commits."""
+        self._violated.forget(commits)
 
     def stale(self) -> Iterable[str]:
         """The changes that are to be looked at again."""
@@ -202,22 +211,16 @@ class Compliance:
 
     def _commits_say(self, summary: ChangeSummary) -> tuple[list[PolicyCheck], list[RuleBypassed], list[str]]:
         """The policy checks of a change's commits, the rules they were put past, and ids of these events."""
-        told: list[Entity] = []
-        violated = False
-        for sha in summary.aliases:
-            entity = self._commits.get(f"{summary.repository}@{sha}")
-            known = entity.summary if entity is not None else None
-            if entity is not None and isinstance(known, CommitSummary):
-                told.append(entity)
-                violated = violated or known.violated
         checks: list[PolicyCheck] = []
         rules: list[RuleBypassed] = []
-        if not violated:
+        if not self._violated.may_have(summary.aliases):
             return checks, rules, []  # most changes, and their checks need not be read to know it
-        for entity in told:
-            checks += policy_checks(entity)
-            rules += [event for event in entity.events() if isinstance(event, RuleBypassed)]
-            entity.pack()
+        for sha in summary.aliases:
+            entity = self._commits.get(f"{summary.repository}@{sha}")
+            if entity is not None:
+                checks += policy_checks(entity)
+                rules += [event for event in entity.events() if isinstance(event, RuleBypassed)]
+                entity.pack()
         if len(checks) > 1:
             checks.sort(key=_WHEN)
         return (

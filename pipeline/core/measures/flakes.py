@@ -41,6 +41,8 @@ _FLAKE_MAX = 0.9
 _ESTIMATES_MAX = 4_096
 #: tables that are worked out together: so many that what numpy takes for each step hardly counts
 _TOGETHER_MAX = 8
+#: of those that never failed, of which less has to be thought
+_CALM_TOGETHER_MAX = 64
 
 
 class Pattern(NamedTuple):
@@ -88,8 +90,9 @@ class Estimates:
                 alike.setdefault(tuple([Pattern(*row[:3]) for row in table]), {})[table] = None
         for patterns, group in alike.items():
             wanted = list(group)
-            for start in range(0, len(wanted), _TOGETHER_MAX):
-                some = wanted[start : start + _TOGETHER_MAX]
+            step = _TOGETHER_MAX if any(pattern.failed for pattern in patterns) else _CALM_TOGETHER_MAX
+            for start in range(0, len(wanted), step):
+                some = wanted[start : start + step]
                 commits = np.array([[row[3] for row in table] for table in some], np.float64)
                 self._known.update(zip(some, _estimate(patterns, commits, self._limits), strict=True))
         return [self._known[table] for table in tables]

@@ -18,6 +18,7 @@ from pipeline.core.limits import FlakeLimits
 from pipeline.core.measures.attempts import Check, Trial, course_of, gist_of, runs_of, told_of, trials_of
 from pipeline.core.measures.check_weeks import CheckWeek, CheckWeeks
 from pipeline.core.measures.flakes import Estimate, Estimates, table_of
+from pipeline.core.measures.marks import Marks
 from pipeline.core.parameters import PROBABILITY_DIGITS
 from pipeline.core.rows import Rows
 
@@ -61,6 +62,7 @@ class Flaking:
         self._moved: dict[_Answer, None] = {}
         #: commits on which a check flaked
         self._flaked: dict[str, None] = {}
+        self._marks = Marks()
         #: weeks before this one are over, and their rows are written
         self._over = 0
         self._stale_weeks: dict[tuple[Check, int], None] = {}
@@ -84,6 +86,8 @@ class Flaking:
                     self._moved[answer] = None
             for check in old.flaked - new.flaked:
                 self._gone_runs[(key, check)] = None
+        if new.flaked or old.flaked:
+            self._marks.put(key, marked=bool(new.flaked))
         if new.flaked:
             self._flaked[key] = None
             self._stale_commits[key] = None
@@ -97,7 +101,7 @@ class Flaking:
             return
         for summary in (old, new):
             if isinstance(summary, ChangeSummary):
-                for sha in summary.aliases:
+                for sha in summary.aliases if self._marks.may_have(summary.aliases) else ():
                     key = f"{summary.repository}@{sha}"
                     if key in self._flaked:
                         self._stale_commits[key] = None
@@ -132,6 +136,8 @@ class Flaking:
     def forget(self, commits: Iterable[str], before: int) -> None:
         """Nothing more will be heard of these commits, which are from before a time."""
         self.weeks.forget_before(before)
+        commits = list(commits)
+        self._marks.forget(commits)
         for key in commits:
             self._answers.pop(key, None)
             self._flaked.pop(key, None)

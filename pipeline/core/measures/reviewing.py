@@ -7,6 +7,7 @@ it tells the beginning, when a response falls due, and the next working windows 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.changes import ChangeSummary
@@ -16,15 +17,12 @@ from pipeline.core.events import MICROSECONDS
 from pipeline.core.facts import ReviewFact
 from pipeline.core.limits import ReviewLimits
 from pipeline.core.measures.classing import Classing
+from pipeline.core.measures.marks import Marks
 from pipeline.core.measures.substance import is_rubber_stamp, points_of_all, remarks_of, substantive
 from pipeline.core.measures.turns import AUTHOR, MERGE, REVIEWERS, Course, Redness, Turn, course_of
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Awaited, Teams
 from pipeline.core.working_time import WorkingTime
-
-#: whose hours count where no team is known
-NO_TEAM = "default"
-_NO_TEAMS = (NO_TEAM,)
 
 
 class Reviewing:
@@ -44,6 +42,8 @@ class Reviewing:
         self._catalogue = catalogue
         self._teams = teams
         self._classing = classing
+        #: commits on which a check failed at any time
+        self._red = Marks()
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         #: rows of stale requests that somebody asked for already
@@ -60,8 +60,10 @@ class Reviewing:
             self._gone[key] = None
             self._stale.pop(key, None)
 
-    def commit_corrected(self, changes: Iterable[tuple[str, ChangeSummary]]) -> None:
+    def commit_corrected(self, key: str, changes: Iterable[tuple[str, ChangeSummary]]) -> None:
         """The checks of a commit of these changes became others."""
+        known = self._commits[key].summary
+        self._red.put(key, marked=isinstance(known, CommitSummary) and known.red)
         for change, summary in changes:
             if _is_request(summary):
                 self._stale[change] = None
@@ -77,6 +79,10 @@ class Reviewing:
         self._stale.clear()
         self._gone.clear()
         self._asked.clear()
+
+    def forget(self, commits: Iterable[str]) -> None:
+        """Nothing more will be heard of these commits."""
+        self._red.forget(commits)
 
     def stale(self) -> Iterable[str]:
         """The requests that are to be looked at again."""
@@ -125,23 +131,17 @@ class Reviewing:
         declared = self._catalogue.declared.get(service)
         owner = declared.team if declared is not None else ""
 
-        def redness(sha: str) -> list[Redness]:
-            commit = self._commits.get(f"{summary.repository}@{sha}")
-            if commit is None or not (isinstance(commit.summary, CommitSummary) and commit.summary.red):
-                return []  # most commits, and their events need not be read to know it
-            found = redness_of(commit)
-            commit.pack()
-            return found
-
         # it may have been merged before it was opened, by clocks that disagree
         closed_at = None if summary.closed_at is None else max(summary.closed_at, summary.opened_at)
         events = entity.events()
+        # most commits never failed, and their events need not be read to know it
+        redness = partial(self._redness, summary.repository) if self._red.may_have(summary.aliases) else None
         course = course_of(events, summary.author, summary.opened_at, closed_at, redness, self._teams.belongs)
         sums = _Sums(self._teams, owner, self._limits.response_target)
         for turn in course.turns:
             sums.add(turn, course.first_response_at)
         until = closed_at if closed_at is not None else entity.newest_at + 1
-        remarks = [said for said in remarks_of(events, summary.author) if said.time < until]
+        remarks = remarks_of(events, summary.author, until)
         points = points_of_all(remarks, course.pushes, self._limits.remarks)
         approved_after = course.approved_after
         lines = summary.written_lines
@@ -188,6 +188,14 @@ class Reviewing:
         if course.turns and course.turns[-1].end is None:
             self._tell_turn(fact, course, sums)
         return fact
+
+    def _redness(self, repository: str, sha: str) -> list[Redness]:
+        commit = self._commits.get(f"{repository}@{sha}")
+        if commit is None or not (isinstance(commit.summary, CommitSummary) and commit.summary.red):
+            return []
+        found = redness_of(commit)
+        commit.pack()
+        return found
 
     def _tell_turn(self, fact: ReviewFact, course: Course, sums: _Sums) -> None:
         """What is to be known of a turn that lasts, without knowing what time it is."""
@@ -238,7 +246,7 @@ class _Sums:
                 self.merging += end - start
             return
         awaited = self._teams.awaited(turn.waited_on, self._owner, start)
-        self.hours_of.update(awaited.teams or _NO_TEAMS)
+        self.hours_of.update(awaited.teams)
         worked = None
         if end is not None:
             worked = awaited.hours.worked(start, end)

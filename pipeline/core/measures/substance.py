@@ -39,10 +39,15 @@ def points_of(remark: CommentPosted | ReviewSubmitted, *, changed_after: bool, w
     return points
 
 
-def remarks_of(events: Iterable[Event], author: str) -> list[CommentPosted | ReviewSubmitted]:
-    """What other persons said about a request: comments, and reviews with a text of their own."""
+def remarks_of(events: Iterable[Event], author: str, until: int) -> list[CommentPosted | ReviewSubmitted]:
+    """What other persons said about a request before a time: comments, and reviews with a text of their own.
+
+    ``events`` are in order of their times.
+    """
     found: list[CommentPosted | ReviewSubmitted] = []
     for event in events:
+        if event.time >= until:
+            break
         if isinstance(event, CommentPosted):
             said = not event.bot and event.author != author
         elif isinstance(event, ReviewSubmitted):

@@ -56,13 +56,13 @@ def course_of(
     author: str,
     opened_at: int,
     closed_at: int | None,
-    redness: Callable[[str], Sequence[Redness]],
+    redness: Callable[[str], Sequence[Redness]] | None,
     belongs: Callable[[str, str, int], bool],
 ) -> Course:
     """Follow a request from ``opened_at`` to ``closed_at`` (``None``: it is open).
 
-    ``events`` are those of the change, oldest first; ``redness`` gives the history of a commit's checks,
-    and ``belongs`` whether a person is a member of a team at a time.
+    ``events`` are those of the change, oldest first; ``redness`` gives the history of a commit's checks
+    (``None``: none ever failed), and ``belongs`` whether a person is a member of a team at a time.
     """
     request = _Request(author, opened_at, belongs)
     steps: list[_Step] = []
@@ -80,9 +80,9 @@ def course_of(
             opened = opened or isinstance(event, e.ChangeOpened)
             if event.head_sha:
                 heads.append((at, event.head_sha))
-    told = [redness(sha) for _, sha in heads]
+    told = [redness(sha) for _, sha in heads] if redness is not None else []
     # where no head was ever red, what its checks say changes nothing
-    if any(told) and any(map(_ever_red, told)):
+    if any(map(_ever_red, told)):
         for place, (start, _) in enumerate(heads):
             end = heads[place + 1][0] if place + 1 < len(heads) else closed_at
             steps.extend(_red_steps(told[place], start, end))
