@@ -19,7 +19,6 @@ from pipeline.core.measures.flakes import Pattern
 _JUDGED = FAILED | PASSED | {MACHINERY}
 #: a check of a deployment, not of the commit: it may fail at one and pass at the next one
 _OF_DEPLOYMENTS = "smoke"
-_name_of = attrgetter("name", "workflow")
 _outcome_of = attrgetter("name", "workflow", "outcome")
 
 
@@ -84,7 +83,7 @@ def gist_of(entity: Entity, told: Sequence[CheckFinished]) -> tuple[object, ...]
     week = week_of(told[0].time)
     if week_of(told[-1].time) != week:
         return None
-    if len(set(map(_name_of, told))) < len(told):
+    if len({event.name for event in told}) < len(told):
         return None
     return (entity.key.rpartition("@")[0], week, frozenset(map(_outcome_of, told)))
 
