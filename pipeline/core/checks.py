@@ -100,18 +100,6 @@ def ends_of(entity: Entity, low: int, high: int) -> dict[str, CheckEnd]:
     return found
 
 
-def ran_of(entity: Entity, low: int, high: int) -> int:
-    """How many of a commit's checks ended in ``[low, high]``: of as many ``ends_of`` tells."""
-    told = [
-        event
-        for event in entity.events()
-        if isinstance(event, CheckFinished) and event.outcome not in _SKIPPED and low <= event.time <= high
-    ]
-    return len(
-        {event.name for event in told if event.kind != TOLD_BY_ITS_JOBS} or {event.name for event in told}
-    )
-
-
 def redness_of(entity: Entity) -> list[tuple[int, bool]]:
     """When some check of a commit began to fail in its last attempt, and when none did any more."""
     failing: set[str] = set()

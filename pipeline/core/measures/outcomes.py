@@ -16,7 +16,7 @@ from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.change_index import Position, stands
 from pipeline.core.changes import ChangeSummary
-from pipeline.core.checks import CheckEnd, CommitSummary, ends_of, ran_of
+from pipeline.core.checks import CheckEnd, CommitSummary, ends_of
 from pipeline.core.entities import Entity
 from pipeline.core.facts import OutcomeFact
 from pipeline.core.measures.classing import Classing
@@ -186,21 +186,12 @@ class Outcomes:
             until = place[2][0] + self._undone_within
             found = undoings_of(self._building, key, summary, until, self._undoings_max)
             fact.reverted_at, fact.reverted_by, fact.restored_at, fact.restored_by = found
-            self._tell_checks(fact, summary.sha, place[:2], place[2])
+            self._tell_checks(fact, place[:2], place[2])
         return fact
 
     # -- checks of a branch ---------------------------------------------------------------------
 
-    def _tell_checks(self, fact: OutcomeFact, sha: str, branch: Branch, position: Position) -> None:
-        commit = self._commits.get(f"{branch[0]}@{sha}")
-        if commit is None:
-            return
-        known = commit.summary
-        if isinstance(known, CommitSummary) and not known.red:
-            # nothing to tell but how many they are
-            fact.checks = ran_of(commit, position[0] - self._within, position[0] + self._within)
-            commit.pack()
-            return
+    def _tell_checks(self, fact: OutcomeFact, branch: Branch, position: Position) -> None:
         ends = self._ends_at(branch[0], position)
         fact.checks = len(ends)
         fact.flaky_checks = sorted(
