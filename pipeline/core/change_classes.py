@@ -8,13 +8,15 @@ and labels.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 #: what nothing says more of
 CODE = "code"
 DOCS = "docs"
 PATHS_REMEMBERED_MAX = 16_384
+#: an expression that nothing matches
+NOTHING = "(?!)"
 
 
 class Patterns(NamedTuple):
@@ -120,6 +122,87 @@ def check_pattern(pattern: str) -> None:
         raise ValueError("write a path with * ** or ?, as in a CODEOWNERS file")
 
 
+class _Paths:
+    """The first of several classes that a path belongs to.
+
+    Most patterns mean one name on the way to a file, wherever it stands, and directories repeat: what is
+    known of a directory isn't looked for again.
+    """
+
+    def __init__(self, kinds: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+        self._classes = [name for name, _ in kinds]
+        self._none = len(kinds)
+        self._whole = [re.compile("|".join(map(expression_of, paths))).search for _, paths in kinds]
+        names = [[_named(pattern) for pattern in paths if _is_name(pattern)] for _, paths in kinds]
+        rooted = [[expression_of(pattern) for pattern in paths if _is_rooted(pattern)] for _, paths in kinds]
+        #: a class has patterns that are neither: then only the whole path says it
+        self._intricate = any(
+            len(of_names) + len(of_roots) < len(paths)
+            for of_names, of_roots, (_, paths) in zip(names, rooted, kinds, strict=True)
+        )
+        self._directory = _one_of([[name for name, _ in found] for found in names]).fullmatch
+        self._file = _one_of([[f"{name}$" for name, last in found if last] for found in names]).match
+        self._rooted = _one_of(rooted).match
+        self._of_directory: dict[str, int] = {}
+        self._of_file: dict[str, int] = {}
+
+    def first(self, path: str) -> str:
+        """The first class with a pattern that matches; empty: none has."""
+        # an empty name is no directory to the patterns that begin anywhere
+        if self._intricate or path.startswith("/") or "//" in path:
+            return next(
+                (name for name, search in zip(self._classes, self._whole, strict=True) if search(path)), ""
+            )
+        directory, _, file = path.rpartition("/")
+        of_file = self._of_file.get(file)
+        if of_file is None:
+            of_file = _remember(self._of_file, file, self._place(self._file(file)))
+        place = min(
+            of_file, self._under(directory) if directory else self._none, self._place(self._rooted(path))
+        )
+        return self._classes[place] if place < self._none else ""
+
+    def _under(self, directory: str) -> int:
+        """The place of the first class that everything under a directory belongs to."""
+        known = self._of_directory.get(directory)
+        if known is None:
+            place = min([self._place(self._directory(name)) for name in directory.split("/")])
+            known = _remember(self._of_directory, directory, place)
+        return known
+
+    def _place(self, found: re.Match[str] | None) -> int:
+        return self._none if found is None or found.lastindex is None else found.lastindex - 1
+
+
+def _remember(known: dict[str, int], name: str, place: int) -> int:
+    if len(known) >= PATHS_REMEMBERED_MAX:
+        known.clear()
+    known[name] = place
+    return place
+
+
+def _is_name(pattern: str) -> bool:
+    """Whether a pattern means one name, of a directory or file, wherever it stands."""
+    inner = pattern.removeprefix("**/").rstrip("/")
+    return bool(inner) and "/" not in inner and "**" not in inner
+
+
+def _named(pattern: str) -> tuple[str, bool]:
+    """An expression for the name that a pattern means, and whether a file may have it."""
+    inner = pattern.removeprefix("**/").strip("/")
+    return expression_of(inner).removeprefix("(?:^|/)").removesuffix("(?:/|$)"), not pattern.endswith("/")
+
+
+def _is_rooted(pattern: str) -> bool:
+    """Whether a pattern begins at the root of a repository, and means more than one name."""
+    return not _is_name(pattern) and "/" in pattern.rstrip("/")
+
+
+def _one_of(kinds: Sequence[Sequence[str]]) -> re.Pattern[str]:
+    """An expression with a group for each kind; of those that match, the first one is told."""
+    return re.compile("|".join(f"({'|'.join(found) or NOTHING})" for found in kinds) or NOTHING)
+
+
 class Classes:
     """Which class a path or a label belongs to, by what is built in and what was declared in its place."""
 
@@ -128,9 +211,7 @@ class Classes:
         self._order = {name: place for place, name in enumerate((*kinds, CODE))}
         # documentation says less than anything else, and less than code
         self._order[DOCS] = len(self._order)
-        named = [(name, kind) for name, kind in kinds.items() if kind.paths]
-        self._names = [name for name, _ in named]
-        self._expressions = [re.compile("|".join(map(expression_of, kind.paths))).search for _, kind in named]
+        self._paths = _Paths([(name, kind.paths) for name, kind in kinds.items() if kind.paths])
         self._labels: dict[str, str] = {}
         for name, kind in kinds.items():
             for label in kind.labels:
@@ -143,16 +224,19 @@ class Classes:
         if known is None:
             if len(self._known) >= PATHS_REMEMBERED_MAX:
                 self._known.clear()
-            found = next(
-                (name for name, search in zip(self._names, self._expressions, strict=True) if search(path)),
-                CODE,
-            )
+            found = self._paths.first(path) or CODE
             known = CODE if found == DOCS and _NOT_DOCUMENTS.search(path) else found
             self._known[path] = known
         return known
 
     def of(self, paths: Iterable[str], labels: Iterable[str]) -> list[str]:
         """The classes of a change, the most telling first; ``code`` where nothing says more."""
-        found = {self.of_path(path) for path in paths}
-        found.update(filter(None, (self._labels.get(label.casefold()) for label in labels)))
-        return sorted(found, key=lambda name: self._order[name]) if found else [CODE]
+        known = self._known
+        found = {known.get(path) or self.of_path(path) for path in paths}
+        for label in labels:
+            named = self._labels.get(label.casefold())
+            if named:
+                found.add(named)
+        if len(found) > 1:
+            return sorted(found, key=self._order.__getitem__)
+        return list(found) or [CODE]

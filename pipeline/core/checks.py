@@ -26,8 +26,8 @@ class CommitSummary(NamedTuple):
     sha: str
     checks: int
     failed: int
-    #: whether a policy check ran on it, or somebody put it past a rule
-    governed: bool = False
+    #: whether a policy check ever failed on it, or somebody put it past a rule
+    violated: bool = False
     #: whether any attempt ever failed
     red: bool = False
     #: when the first of them ended; ``None``: none ran
@@ -65,12 +65,12 @@ def summarise_commit(entity: Entity) -> CommitSummary:
         red = red or event.outcome in _RED
         last[event.name] = event
     failed = sum(1 for event in last.values() if event.outcome in _RED)
-    governed = any(
-        isinstance(event, RuleBypassed) or event.kind == _POLICY
+    violated = any(
+        isinstance(event, RuleBypassed) or (event.kind == _POLICY and event.outcome in _RED)
         for event in entity.events()
         if isinstance(event, RuleBypassed | CheckFinished)
     )
-    return CommitSummary(repository, sha, len(last), failed, governed, red, checked_at, flaky)
+    return CommitSummary(repository, sha, len(last), failed, violated, red, checked_at, flaky)
 
 
 def policy_checks(entity: Entity) -> list[PolicyCheck]:

@@ -26,6 +26,8 @@ _SIGMA_MIN, _SIGMA_MAX = 0.3, 2.5
 #: delays of at least this many incidents say how late a service usually notices
 _DELAYS_MIN = 5
 _DELAYS_PER_WEEK_MAX = 50
+#: the epoch was a Thursday
+_FIRST_MONDAY = 4 * WEEK // 7
 
 
 class WeekCounts(msgspec.Struct, frozen=True, array_like=True):
@@ -63,12 +65,12 @@ class IncidentTrace(msgspec.Struct, frozen=True, array_like=True):
 
 def week_of(time: int) -> int:
     """The number of a week (UTC, weeks since the epoch's first Monday)."""
-    return (time - 4 * WEEK // 7) // WEEK
+    return (time - _FIRST_MONDAY) // WEEK
 
 
 def week_start(week: int) -> int:
     """When a week begins."""
-    return week * WEEK + 4 * WEEK // 7
+    return week * WEEK + _FIRST_MONDAY
 
 
 def count_week(

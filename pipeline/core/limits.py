@@ -54,7 +54,10 @@ class ReviewLimits:
         """The name of a size; empty where the lines are not told."""
         if lines is None:
             return ""
-        return next((name for below, name in self.sizes if lines < below), self.size_above)
+        for below, name in self.sizes:
+            if lines < below:
+                return name
+        return self.size_above
 
 
 @dataclass(frozen=True)

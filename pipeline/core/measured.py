@@ -69,9 +69,10 @@ class Measured:
         delivery: Delivery,
         investigation: Investigation,
     ) -> None:
+        self._building = building
         self._classing = classing = Classing(policies)
-        self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, classing, building)
-        self.compliance = Compliance(families, catalogue, teams, policies, classing, building)
+        self.reviewing = Reviewing(parameters.reviewing, families, catalogue, teams, classing)
+        self.compliance = Compliance(families, catalogue, teams, policies, classing)
         self.findings = Findings(families, catalogue, building)
         self.flaking = Flaking(parameters.flakes, families, building)
         self.outcomes = Outcomes(parameters, families, catalogue, classing, building)
@@ -118,10 +119,12 @@ class Measured:
 
     def commit_corrected(self, key: str) -> None:
         """The checks of a commit became others."""
-        self.reviewing.commit_corrected(key)
-        self.compliance.commit_corrected(key)
+        changes = list(self._building.changes_of(key))
+        self.reviewing.commit_corrected(key, changes)
+        self.compliance.commit_corrected(key, changes)
+        if changes:
+            self.outcomes.commit_corrected(key, changes)
         self.flaking.commit_corrected(key)
-        self.outcomes.commit_corrected(key)
         self.series.commit_corrected(key)
 
     def change_corrected(self, key: str, old: object, new: object) -> None:
@@ -206,6 +209,9 @@ class Measured:
 
         Returns keys of what no row rests on any more, by family.
         """
+        commits = list(commits)
+        self.reviewing.forget(commits)
+        self.compliance.forget(commits)
         self.flaking.forget(commits, before)
         self.outcomes.forget_before(before)
         return {

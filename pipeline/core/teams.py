@@ -5,16 +5,32 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import chain, pairwise
+from typing import NamedTuple
 
 from pipeline.core.entities import Entity
 from pipeline.core.events import TeamDeclared
 from pipeline.core.parameters import MINUTE
 from pipeline.core.tellings import said
-from pipeline.core.working_time import SCHEDULES_MAX, Hours
+from pipeline.core.working_time import SCHEDULES_MAX, Hours, WorkingTime, working_time
 
+#: how many answers to who is waited on are kept at the ready
+AWAITED_MAX = 1_024
+#: whose hours count where no team is known
+NO_TEAM = "default"
 MINUTES_A_DAY, SECONDS_A_DAY, DAYS_A_WEEK = 1_440, 86_400, 7
 #: hours of those who declared none: Monday to Friday, 9 to 17, UTC
 DEFAULT_HOURS = Hours()
+
+
+class Awaited(NamedTuple):
+    """Those who are waited on: their teams, and when they work.
+
+    ``promised`` is the shortest working time (microseconds) within which a team promises a first response.
+    """
+
+    teams: tuple[str, ...]
+    hours: WorkingTime
+    promised: int | None
 
 
 class Teams:
@@ -27,6 +43,10 @@ class Teams:
         self._hours: dict[str, Hours] = {}
         #: the hours of versions that somebody asked for together, by their ids
         self._together: dict[tuple[str, ...], frozenset[Hours]] = {}
+        #: every time at which a team becomes another one, in order
+        self._starts: list[int] = []
+        #: what was found of those who are waited on, by how many of these times were over
+        self._awaited: dict[tuple[tuple[str, ...], str, int], Awaited] = {}
 
     def replace(self, entities: dict[str, Entity]) -> bool:
         """Read all declarations anew: there are few. True when they say something else than before."""
@@ -50,6 +70,7 @@ class Teams:
                     if known_as not in self._versions:
                         self._aliases.setdefault(known_as, name)
         self._teams_of = {member: tuple(sorted(names)) for member, names in teams_of.items()}
+        self._starts = sorted({start for starts, _ in self._versions.values() for start in starts})
         return self._said() != former
 
     def _said(self) -> dict[str, list[tuple[int, tuple[object, ...]]]]:
@@ -73,6 +94,29 @@ class Teams:
             return [team]
         versions = [self.at(team, when) for team in self._teams_of.get(name, ())]
         return [version for version in versions if version is not None and name in version.members]
+
+    def awaited(self, names: tuple[str, ...], owner: str, when: int) -> Awaited:
+        """Whose hours count while these are waited on: their teams', else those of the ``owner``."""
+        key = (names, owner, bisect_right(self._starts, when))
+        known = self._awaited.get(key)
+        if known is None:
+            told = {version.id: version for name in names for version in self.waited_on(name, when)}
+            versions = [told[key] for key in sorted(told)]
+            own = self.at(owner, when) if owner and not versions else None
+            if own is not None:
+                versions = [own]
+            promised = [
+                version.response_minutes for version in versions if version.response_minutes is not None
+            ]
+            known = Awaited(
+                tuple([version.team for version in versions]) or (NO_TEAM,),
+                working_time(self.hours(versions)),
+                min(promised) * MINUTE if promised else None,
+            )
+            if len(self._awaited) >= AWAITED_MAX:
+                self._awaited.clear()
+            self._awaited[key] = known
+        return known
 
     @property
     def declared(self) -> bool:
@@ -123,9 +167,3 @@ def hours_of(team: TeamDeclared) -> Hours:
         offsets_from=offsets_from,
         offsets_seconds=offsets_seconds,
     )
-
-
-def response_target(versions: Iterable[TeamDeclared], default: int) -> int:
-    """Working time within which a first response is due: the shortest that these teams promise."""
-    promised = [version.response_minutes for version in versions if version.response_minutes is not None]
-    return min(promised) * MINUTE if promised else default

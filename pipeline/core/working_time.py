@@ -83,13 +83,14 @@ class WorkingTime:
     doesn't count, and a date that a place skipped has no window.
     """
 
-    __slots__ = ("_blocks", "_places", "_special")
+    __slots__ = ("_blocks", "_joined", "_places", "_special")
 
     def __init__(self, places: Iterable[Hours]) -> None:
         self._places = [_Place(hours) for hours in places]
         #: numbers of the blocks that are like no other, in order
         self._special = sorted({number for place in self._places for number in place.special_blocks()})
         self._blocks: dict[int, _Block] = {}
+        self._joined: dict[int, tuple[array[int], array[int]]] = {}
 
     def worked(self, start: int, end: int) -> int:
         """Microseconds of working time in ``[start, end)``; 0 when it ends before it starts."""
@@ -99,7 +100,12 @@ class WorkingTime:
         last, end = divmod(end, _BLOCK)
         block = self._blocks.get(first) or self._block(first)
         if first == last:
-            return block.until(end) - block.until(start)
+            opens, idle, done = block.opens, block.idle, block.done
+            # ``until`` of both, written out: this is asked for every turn
+            index = bisect_right(opens, start) - 1
+            before = min(start - idle[index], done[index])
+            index = bisect_right(opens, end, index) - 1
+            return min(end - idle[index], done[index]) - before
         rest = block.total - block.until(start) + self._between(first + 1, last)
         return rest + self._block(last).until(end)
 
@@ -130,14 +136,17 @@ class WorkingTime:
         limit = start + _LOOKAHEAD
         found: list[tuple[int, int]] = []
         for number in range(start // _BLOCK, -(-limit // _BLOCK)):
-            block, begin = self._block(number), number * _BLOCK
-            for index in range(max(0, bisect_right(block.opens, start - begin) - 1), len(block.opens)):
-                opening = begin + block.opens[index]
-                closing = begin + block.idle[index] + block.done[index]
-                if opening < start:
-                    opening = start
-                if closing > limit:
-                    closing = limit
+            opens, closes = self._windows(number)
+            index = bisect_right(closes, start)
+            ahead = slice(index, index + count_max + 1)
+            if not found and index + count_max < len(closes) and closes[index + count_max] <= limit:
+                # all of them are in one block
+                found = list(zip(opens[ahead], closes[ahead], strict=True))[:count_max]
+                if found and found[0][0] < start:
+                    found[0] = (start, found[0][1])
+                return found
+            for opens_at, closes_at in zip(opens[ahead], closes[ahead], strict=True):
+                opening, closing = max(opens_at, start), min(closes_at, limit)
                 if opening >= closing:
                     continue
                 if found and found[-1][1] == opening:
@@ -147,6 +156,23 @@ class WorkingTime:
                 else:
                     found.append((opening, closing))
         return found
+
+    def _windows(self, number: int) -> tuple[array[int], array[int]]:
+        """When the windows of a block open and close; those that touch within it are one."""
+        known = self._joined.get(number)
+        if known is None:
+            block, begin = self._block(number), number * _BLOCK
+            opens, closes = array("q"), array("q")
+            for opening, idle, done in zip(block.opens, block.idle, block.done, strict=True):
+                if closes and closes[-1] == begin + opening:
+                    closes[-1] = begin + idle + done
+                elif idle + done > opening:
+                    opens.append(begin + opening)
+                    closes.append(begin + idle + done)
+            if len(self._joined) >= BLOCKS_MAX:
+                del self._joined[next(iter(self._joined))]
+            known = self._joined[number] = opens, closes
+        return known
 
     def _between(self, first: int, end: int) -> int:
         """Working time of whole blocks, however many: those that are alike are multiplied."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.core.change_classes import BUILT_IN, Classes, Patterns, check_pattern, expression_of
 
@@ -67,6 +69,54 @@ def test_patterns_mean_what_they_mean_in_codeowners(
     found = re.compile(expression_of(pattern)).search
     assert [path for path in means if not found(path)] == []
     assert [path for path in not_these if found(path)] == []
+
+
+NAMES = ["a", "b", "iam", "x.tf", "docs", "db", "schema.rb", "my-rbac-x.yaml", "a.md\n", "a\n", "", "design"]
+PATTERNS = [
+    "a",
+    "/a",
+    "a/",
+    "/a/",
+    "**/a",
+    "**/a/",
+    "a/b",
+    "a/*",
+    "*",
+    "a*",
+    "?",
+    "*.m?",
+    "a//",
+    "design/*.md",
+]
+INTRICATE = ["**", "a/**", "**/", "a**b", "b/**/a", "**/**/a"]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["one", "two", "iam"]),
+        st.lists(st.sampled_from(PATTERNS), max_size=3)
+        | st.lists(st.sampled_from(PATTERNS + INTRICATE), max_size=3),
+    ),
+    st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4).map("/".join), min_size=1),
+)
+def test_a_path_has_the_first_class_whose_expressions_match(
+    declared: dict[str, list[str]], paths: list[str]
+) -> None:
+    own = {name: Patterns(tuple(patterns)) for name, patterns in declared.items()}
+    kinds = {**{name: own[name] for name in sorted(own)}, **BUILT_IN, **own}
+    classes = Classes(own)
+    for path in paths:
+        expected = next(
+            (
+                name
+                for name, kind in kinds.items()
+                if any(re.search(expression_of(pattern), path) for pattern in kind.paths)
+            ),
+            "code",
+        )
+        if expected == "docs" and path == "requirements.txt":
+            expected = "code"
+        assert classes.of_path(path) == expected, path
 
 
 def test_a_change_has_the_classes_of_its_paths_and_labels_the_most_telling_first() -> None:

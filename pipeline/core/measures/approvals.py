@@ -36,24 +36,39 @@ class Owners:
         teams: Teams,
         day: int,
     ) -> None:
-        told = [event for event in events if isinstance(event, OwnersRequired)]
+        told: OwnersRequired | None = None
+        for event in events:
+            if isinstance(event, OwnersRequired):
+                told = event
         self.unowned_files: int | None = None
         self.stale_entries: list[str] = []
         self.groups: list[str] = [" ".join(sorted(set(flat)))] if flat else []
-        if told:
-            self.groups = sorted(set(filter(None, told[-1].groups)))
-            self.unowned_files = told[-1].unowned_files
-            self.stale_entries = list(told[-1].stale_entries)
-        self.told = bool(told or flat)
-        names = {name for group in self.groups for name in group.split()}
-        approved = {name for name in names for approval in approvals if speaks_for(approval, name, teams)}
-        self.missing = [group for group in self.groups if approved.isdisjoint(group.split())]
-        # who is in no team any more, where teams are declared at all
-        self.gone = sorted(
-            name
-            for name in names
-            if name.startswith(_PERSON) and teams.declared and not teams.teams_of(name, day)
-        )
+        if told is not None:
+            self.groups = sorted({group for group in told.groups if group})
+            self.unowned_files = told.unowned_files
+            self.stale_entries = list(told.stale_entries)
+        self.told = told is not None or bool(flat)
+        #: groups nobody of whom approved, and names that are in no team any more, where any is declared
+        self.missing: list[str] = []
+        self.gone: list[str] = []
+        if self.groups:
+            self._look_up(approvals, teams, day)
+
+    def _look_up(self, approvals: Sequence[Approval], teams: Teams, day: int) -> None:
+        approved: dict[str, bool] = {}
+        for group in self.groups:
+            found = False
+            for name in group.split():
+                known = approved.get(name)
+                if known is None:
+                    known = approved[name] = any(speaks_for(approval, name, teams) for approval in approvals)
+                found = found or known
+            if not found:
+                self.missing.append(group)
+        if teams.declared:
+            self.gone = sorted(
+                [name for name in approved if name.startswith(_PERSON) and not teams.teams_of(name, day)]
+            )
 
 
 class Missing:
@@ -72,12 +87,10 @@ class Missing:
         unasked = owners.missing if need.owners else []
         #: whether it lacks anybody's approval
         self.approval = too_few or bool(self.roles or unasked)
-        self.rules = [
-            *(["approvals"] if too_few else []),
-            *(f"role {role}" for role in self.roles),
-            *(f"section {section}" for section in self.sections),
-            *(f"owners {group}" for group in unasked),
-        ]
+        self.rules = ["approvals"] if too_few else []
+        self.rules += [f"role {role}" for role in self.roles]
+        self.rules += [f"section {section}" for section in self.sections]
+        self.rules += [f"owners {group}" for group in unasked]
 
 
 def standing_approvals(events: Iterable[Event], author: str, merged_at: int | None) -> list[Approval]:
@@ -93,7 +106,7 @@ def standing_approvals(events: Iterable[Event], author: str, merged_at: int | No
         ):
             last[event.reviewer] = event
     return [
-        Approval(person, event.time) for person, event in sorted(last.items()) if event.decision == "approved"
+        Approval(person, last[person].time) for person in sorted(last) if last[person].decision == "approved"
     ]
 
 

@@ -7,6 +7,7 @@ Where only the machinery failed it is no flake of the check, and counted apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from pipeline.core.checks import FAILED, MACHINERY, PASSED, TOLD_BY_ITS_JOBS
@@ -18,6 +19,7 @@ from pipeline.core.measures.flakes import Pattern
 _JUDGED = FAILED | PASSED | {MACHINERY}
 #: a check of a deployment, not of the commit: it may fail at one and pass at the next one
 _OF_DEPLOYMENTS = "smoke"
+_outcome_of = attrgetter("name", "workflow", "outcome")
 
 
 class Check(NamedTuple):
@@ -55,14 +57,11 @@ class Trial(NamedTuple):
     course: Course
 
 
-def runs_of(entity: Entity, runs_max: int) -> dict[Check, list[CheckFinished]]:
-    """The first runs of each check of a commit that ended with a result, or by the machinery, in order.
+def told_of(entity: Entity) -> list[CheckFinished]:
+    """The runs of a commit's checks that ended with a result, or by the machinery, in order of their ends.
 
     A run of several jobs counts only where nobody told of its jobs.
     """
-    repository = entity.key.rpartition("@")[0]
-    if not repository:
-        return {}  # nobody told of which commit it is
     told = [
         event
         for event in entity.events()
@@ -71,8 +70,31 @@ def runs_of(entity: Entity, runs_max: int) -> dict[Check, list[CheckFinished]]:
         and event.name
         and event.kind != _OF_DEPLOYMENTS
     ]
+    return [event for event in told if event.kind != TOLD_BY_ITS_JOBS] or told
+
+
+def gist_of(entity: Entity, told: Sequence[CheckFinished]) -> tuple[object, ...] | None:
+    """What the runs of a commit say, as far as its trials rest on it; ``None``: they rest on more.
+
+    Where each check ran once, the times say only which week it was.
+    """
+    if not told:
+        return None
+    week = week_of(told[0].time)
+    if week_of(told[-1].time) != week:
+        return None
+    if len({event.name for event in told}) < len(told):
+        return None
+    return (entity.key.rpartition("@")[0], week, frozenset(map(_outcome_of, told)))
+
+
+def runs_of(entity: Entity, told: Sequence[CheckFinished], runs_max: int) -> dict[Check, list[CheckFinished]]:
+    """The first runs of each check of a commit, in order; ``told`` is what ``told_of`` gave."""
+    repository = entity.key.rpartition("@")[0]
+    if not repository:
+        return {}  # nobody told of which commit it is
     by_name: dict[tuple[str, str], list[CheckFinished]] = {}
-    for event in [event for event in told if event.kind != TOLD_BY_ITS_JOBS] or told:
+    for event in told:
         name = (event.name, event.workflow)
         runs = by_name.get(name)
         if runs is None:
@@ -91,9 +113,9 @@ def _order(event: CheckFinished) -> tuple[int, int, str]:
     return (event.time, event.attempt, event.id)
 
 
-def trials_of(entity: Entity, runs_max: int) -> tuple[Trial, ...]:
-    """What a commit says about its checks, in the order of the checks."""
-    found = runs_of(entity, runs_max)
+def trials_of(entity: Entity, told: Sequence[CheckFinished], runs_max: int) -> tuple[Trial, ...]:
+    """What a commit says about its checks, in the order of the checks; ``told`` is what ``told_of`` gave."""
+    found = runs_of(entity, told, runs_max)
     return tuple(
         [Trial(check, week_of(found[check][0].time), course_of(found[check])) for check in sorted(found)]
     )

@@ -27,17 +27,17 @@ class CheckWeek:
         #: errors, reruns, waited, error_reruns, error_waited; in the order of ``Course``
         self.sums = [0, 0, 0, 0, 0]
 
-    def add(self, trial: Trial, sign: int) -> None:
-        """Count one commit, or count it no longer (``sign`` -1)."""
+    def add(self, trial: Trial, commits: int) -> None:
+        """Count so many commits more, or fewer (below 0)."""
         course = trial.course
         pattern, numbers = course[0], course[1:]
-        count = self.patterns.get(pattern, 0) + sign
+        count = self.patterns.get(pattern, 0) + commits
         if count:
             self.patterns[pattern] = count
         else:
             del self.patterns[pattern]
         if any(numbers):
-            self.sums = [held + sign * number for held, number in zip(self.sums, numbers, strict=True)]
+            self.sums = [held + commits * number for held, number in zip(self.sums, numbers, strict=True)]
 
     @property
     def commits(self) -> int:
@@ -94,15 +94,15 @@ class CheckWeeks:
         self.first = 0
         self._unsaved: dict[tuple[Check, int], None] = {}
 
-    def count(self, trial: Trial, sign: int) -> bool:
-        """Count a trial, or count it no longer; false when its week stands as it is."""
+    def count(self, trial: Trial, commits: int) -> bool:
+        """Count a trial of so many commits more, or fewer; false when its week stands as it is."""
         if trial.week < self.first:
             return False
         weeks = self.weeks.setdefault(trial.check, {})
         held = weeks.get(trial.week)
         if held is None:
             held = weeks[trial.week] = CheckWeek()
-        held.add(trial, sign)
+        held.add(trial, commits)
         if not held.patterns:
             del weeks[trial.week]
             if not weeks:

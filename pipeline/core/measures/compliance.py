@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.changes import ChangeSummary
 from pipeline.core.checks import CommitSummary, PolicyCheck, policy_checks
@@ -19,6 +18,7 @@ from pipeline.core.events import RuleBypassed
 from pipeline.core.facts import ComplianceFact
 from pipeline.core.measures.approvals import Missing, Owners, reviewed_after, standing_approvals
 from pipeline.core.measures.classing import Classing, day_of
+from pipeline.core.measures.marks import Marks
 from pipeline.core.policies import Policies
 from pipeline.core.rows import Rows
 from pipeline.core.teams import Teams
@@ -47,7 +47,6 @@ class Compliance:
         teams: Teams,
         policies: Policies,
         classing: Classing,
-        building: Building,
     ) -> None:
         self._changes = families["change"]
         self._commits = families["commit"]
@@ -55,7 +54,8 @@ class Compliance:
         self._teams = teams
         self._policies = policies
         self._classing = classing
-        self._building = building
+        #: commits on which a policy check failed at any time, or that somebody put past a rule
+        self._violated = Marks()
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         #: rows of stale changes that somebody asked for already
@@ -72,9 +72,11 @@ class Compliance:
             self._gone[key] = None
             self._stale.pop(key, None)
 
-    def commit_corrected(self, key: str) -> None:
-        """The checks of a commit became others, or somebody put it past a rule."""
-        for change, summary in self._building.changes_of(key):
+    def commit_corrected(self, key: str, changes: Iterable[tuple[str, ChangeSummary]]) -> None:
+        """The checks of a commit of these changes became others, or somebody put it past a rule."""
+        known = self._commits[key].summary
+        self._violated.put(key, marked=isinstance(known, CommitSummary) and known.violated)
+        for change, summary in changes:
             if _is_governed(summary):
                 self._stale[change] = None
 
@@ -91,6 +93,10 @@ class Compliance:
         self._stale.clear()
         self._gone.clear()
         self._asked.clear()
+
+    def forget(self, commits: Iterable[str]) -> None:
+        """Nothing more will be heard of these commits."""
+        self._violated.forget(commits)
 
     def stale(self) -> Iterable[str]:
         """The changes that are to be looked at again."""
@@ -195,28 +201,26 @@ class Compliance:
             stale_entries=owners.stale_entries,
             emergency=summary.emergency,
             bypassed=bypassed,
-            rules_bypassed=sorted({event.rule or event.id for event in rules}),
+            rules_bypassed=sorted({event.rule or event.id for event in rules}) if rules else [],
             retro_review_due_at=retro_due_at,
             retro_reviewed_at=retro_at,
             violations=[violation.rule for violation in violations],
             violation_states=[violation.state for violation in violations],
-            events=sorted({*summary.events, *sources}),
+            events=sorted({*summary.events, *sources} if sources else summary.events),
         )
 
     def _commits_say(self, summary: ChangeSummary) -> tuple[list[PolicyCheck], list[RuleBypassed], list[str]]:
         """The policy checks of a change's commits, the rules they were put past, and ids of these events."""
         checks: list[PolicyCheck] = []
         rules: list[RuleBypassed] = []
-        if not self._commits:
-            return checks, rules, []
+        if not self._violated.may_have(summary.aliases):
+            return checks, rules, []  # most changes, and their checks need not be read to know it
         for sha in summary.aliases:
             entity = self._commits.get(f"{summary.repository}@{sha}")
-            known = entity.summary if entity is not None else None
-            if entity is None or not isinstance(known, CommitSummary) or not known.governed:
-                continue
-            checks += policy_checks(entity)
-            rules += [event for event in entity.events() if isinstance(event, RuleBypassed)]
-            entity.pack()
+            if entity is not None:
+                checks += policy_checks(entity)
+                rules += [event for event in entity.events() if isinstance(event, RuleBypassed)]
+                entity.pack()
         if len(checks) > 1:
             checks.sort(key=_WHEN)
         return (
@@ -231,6 +235,8 @@ def violations_of(checks: Sequence[PolicyCheck], merged_at: int | None) -> Itera
 
     The last outcome before the merge decides, and a first failure after it was found too late.
     """
+    if not checks:
+        return
     before: dict[str, list[bool]] = {}
     after: set[str] = set()
     for check in checks:

@@ -15,14 +15,31 @@ from pipeline.core.entities import Entity
 from pipeline.core.facts import CheckFlakinessFact, FlakyRunFact
 from pipeline.core.learning import week_of, week_start
 from pipeline.core.limits import FlakeLimits
-from pipeline.core.measures.attempts import Check, Trial, course_of, runs_of, trials_of
-from pipeline.core.measures.check_weeks import CheckWeeks
-from pipeline.core.measures.flakes import estimate
+from pipeline.core.measures.attempts import Check, Trial, course_of, gist_of, runs_of, told_of, trials_of
+from pipeline.core.measures.check_weeks import CheckWeek, CheckWeeks
+from pipeline.core.measures.flakes import Estimate, Estimates, table_of
+from pipeline.core.measures.marks import Marks
 from pipeline.core.parameters import PROBABILITY_DIGITS
 from pipeline.core.rows import Rows
 
 #: published probabilities of checks have fewer digits than their grid gives exactly
 _DIGITS = PROBABILITY_DIGITS - 2
+
+
+class _Answer:
+    """What commits say that say the same."""
+
+    __slots__ = ("flaked", "moved", "trials")
+
+    def __init__(self, trials: tuple[Trial, ...]) -> None:
+        self.trials = trials
+        self.flaked = frozenset([trial.check for trial in trials if trial.course.flaked])
+        #: how many more commits say it than are counted
+        self.moved = 0
+
+
+#: what a commit says of which no run is known
+_NOTHING = _Answer(())
 
 
 class Flaking:
@@ -35,12 +52,17 @@ class Flaking:
         self._commits = families["commit"]
         self._building = building
         self.weeks = CheckWeeks(limits.window_weeks)
-        self._trials: dict[str, tuple[Trial, ...]] = {}
-        #: most commits say what others say: each such answer is held once
-        self._alike: dict[tuple[Trial, ...], tuple[Trial, ...]] = {}
+        self._estimates = Estimates(limits)
+        self._answers: dict[str, _Answer] = {}
+        #: most commits say what others say: each such answer is held once, and found by the gist of its runs
+        self._alike: dict[tuple[Trial, ...], _Answer] = {}
         self._alike_trials: dict[Trial, Trial] = {}
+        self._of_gist: dict[tuple[object, ...], _Answer] = {}
+        #: answers that other commits give than are counted
+        self._moved: dict[_Answer, None] = {}
         #: commits on which a check flaked
         self._flaked: dict[str, None] = {}
+        self._marks = Marks()
         #: weeks before this one are over, and their rows are written
         self._over = 0
         self._stale_weeks: dict[tuple[Check, int], None] = {}
@@ -51,27 +73,25 @@ class Flaking:
 
     def commit_corrected(self, key: str) -> None:
         """The checks of a commit became others."""
-        old = self._trials.get(key, ())
-        new = trials_of(self._commits[key], self._limits.runs_max)
-        if not new:
-            self._trials.pop(key, None)
-        elif old != new:
-            self._trials[key] = self._shared(new)
-        if old != new:
-            for trial in new:
-                if trial not in old:
-                    self._count(trial, 1)
-            for trial in old:
-                if trial not in new:
-                    self._count(trial, -1)
-        flaked = {trial.check for trial in new if trial.course.flaked}
-        for trial in old:
-            if trial.course.flaked and trial.check not in flaked:
-                self._gone_runs[(key, trial.check)] = None
-        if flaked:
+        old = self._answers.get(key, _NOTHING)
+        new = self._answer(self._commits[key])
+        if old is not new:
+            if new is _NOTHING:
+                del self._answers[key]
+            else:
+                self._answers[key] = new
+            for answer, sign in ((old, -1), (new, 1)):
+                if answer is not _NOTHING:
+                    answer.moved += sign
+                    self._moved[answer] = None
+            for check in old.flaked - new.flaked:
+                self._gone_runs[(key, check)] = None
+        if new.flaked or old.flaked:
+            self._marks.put(key, marked=bool(new.flaked))
+        if new.flaked:
             self._flaked[key] = None
             self._stale_commits[key] = None
-        else:
+        elif old.flaked:
             self._flaked.pop(key, None)
             self._stale_commits.pop(key, None)
 
@@ -81,35 +101,56 @@ class Flaking:
             return
         for summary in (old, new):
             if isinstance(summary, ChangeSummary):
-                for sha in summary.aliases:
+                for sha in summary.aliases if self._marks.may_have(summary.aliases) else ():
                     key = f"{summary.repository}@{sha}"
                     if key in self._flaked:
                         self._stale_commits[key] = None
 
-    def _shared(self, trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
-        known = self._alike.get(trials)
+    def _answer(self, entity: Entity) -> _Answer:
+        told = told_of(entity)
+        gist = gist_of(entity, told)
+        known = self._of_gist.get(gist) if gist is not None else None
         if known is None:
-            known = tuple([self._alike_trials.setdefault(trial, trial) for trial in trials])
-            self._alike[known] = known
+            trials = trials_of(entity, told, self._limits.runs_max)
+            known = self._alike.get(trials) if trials else _NOTHING
+            if known is None:
+                shared = tuple([self._alike_trials.setdefault(trial, trial) for trial in trials])
+                known = self._alike[shared] = _Answer(shared)
+            if gist is not None:
+                self._of_gist[gist] = known
         return known
 
-    def _count(self, trial: Trial, sign: int) -> None:
-        if self.weeks.count(trial, sign) and trial.week < self._over:
-            self._stale_weeks[(trial.check, trial.week)] = None
+    def _count(self) -> None:
+        """Count what commits say now, each answer once for all of them."""
+        moved: dict[Trial, int] = {}
+        for answer in self._moved:
+            if answer.moved:
+                for trial in answer.trials:
+                    moved[trial] = moved.get(trial, 0) + answer.moved
+                answer.moved = 0
+        self._moved.clear()
+        for trial, number in moved.items():
+            if number and self.weeks.count(trial, number) and trial.week < self._over:
+                self._stale_weeks[(trial.check, trial.week)] = None
 
     def forget(self, commits: Iterable[str], before: int) -> None:
         """Nothing more will be heard of these commits, which are from before a time."""
         self.weeks.forget_before(before)
+        commits = list(commits)
+        self._marks.forget(commits)
         for key in commits:
-            self._trials.pop(key, None)
+            self._answers.pop(key, None)
             self._flaked.pop(key, None)
-        self._alike = {trials: trials for trials in self._trials.values()}
+        held = set(self._answers.values())
+        self._alike = {answer.trials: answer for answer in held}
         self._alike_trials = {trial: trial for trials in self._alike for trial in trials}
+        self._of_gist = {gist: answer for gist, answer in self._of_gist.items() if answer in held}
 
     # -- rows -----------------------------------------------------------------------------------
 
     def settle(self, now: int) -> None:
         """All rows that were marked, or whose week is over by now, are written."""
+        self._count()
         self._stale_weeks.clear()
         self._stale_commits.clear()
         self._gone_runs.clear()
@@ -117,6 +158,7 @@ class Flaking:
 
     def write(self, rows: Rows, now: int) -> None:
         """The rows that are not as they were written."""
+        self._count()
         over = max(self._over, week_of(now))
         due = {
             (check, following): None
@@ -127,21 +169,23 @@ class Flaking:
         if over > self._over:
             for check, weeks in self.weeks.weeks.items():
                 due.update({(check, week): None for week in weeks if self._over <= week < over})
+        told: list[tuple[Check, int, CheckWeek]] = []
         for check, week in due:
             if week in self.weeks.weeks.get(check, {}):
-                rows.write(self._week_fact(check, week))
+                told.append((check, week, self.weeks.window(check, week)))
             elif (check, week) in self._stale_weeks:
                 rows.delete(CheckFlakinessFact.table, (*check, week_start(week)))
+        found = self._estimates.of([table_of(window.patterns) for _, _, window in told])
+        for (check, week, window), known in zip(told, found, strict=True):
+            rows.write(self._week_fact(check, week, window, known))
         for key, check in self._gone_runs:
             rows.delete(FlakyRunFact.table, (check.repository, key.rpartition("@")[2], *check[1:]))
         for key in self._stale_commits:
             self._write_runs(key, rows)
         self.settle(now)
 
-    def _week_fact(self, check: Check, week: int) -> CheckFlakinessFact:
-        limits = self._limits
-        own, window = self.weeks.weeks[check][week], self.weeks.window(check, week)
-        found = estimate(window.patterns, limits)
+    def _week_fact(self, check: Check, week: int, window: CheckWeek, found: Estimate) -> CheckFlakinessFact:
+        limits, own = self._limits, self.weeks.weeks[check][week]
         errors, reruns, waited, error_reruns, error_waited = own.sums
         low, above = round(found.low, _DIGITS), round(found.above, _DIGITS)
         flaky = above >= limits.flaky_from and window.runs >= limits.flaky_runs_min
@@ -175,7 +219,7 @@ class Flaking:
         """The rows of the certain flakes on one commit."""
         entity = self._commits[key]
         changes = sorted(change for change, _ in self._building.changes_of(key))
-        for check, runs in runs_of(entity, self._limits.runs_max).items():
+        for check, runs in runs_of(entity, told_of(entity), self._limits.runs_max).items():
             course = course_of(runs)
             if not course.flaked:
                 continue

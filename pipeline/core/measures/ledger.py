@@ -106,7 +106,7 @@ class Ledger:
             standing = self._read(thing) if thing in present else None
             if standing is not None:
                 taken[thing] = standing
-            if former == standing:
+            if former is standing or former == standing:
                 continue
             for counted, sign in ((former, -1), (standing, 1)):
                 for place in counted.places if counted is not None else ():

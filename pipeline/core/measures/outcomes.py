@@ -10,7 +10,7 @@ forgotten: its neighbours are still known then, and a row never changes because 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
@@ -84,12 +84,12 @@ class Outcomes:
             self._enter(now[:2], key, now[2][0], sha_after)
             self._touch(now[:2], now[2][0], sha_after)
 
-    def commit_corrected(self, key: str) -> None:
-        """The checks of a commit became others."""
+    def commit_corrected(self, key: str, changes: Iterable[tuple[str, ChangeSummary]]) -> None:
+        """The checks of a commit of these changes became others."""
         sha = key.rpartition("@")[2]
-        for change, summary in self._building.changes_of(key):
-            place = stands(change, summary)
-            if place is None or summary.sha != sha:
+        for change, summary in changes:
+            place = stands(change, summary) if summary.sha == sha else None
+            if place is None:
                 continue
             self._stale[change] = None
             self._leave(place[:2], change)
@@ -194,7 +194,9 @@ class Outcomes:
     def _tell_checks(self, fact: OutcomeFact, branch: Branch, position: Position) -> None:
         ends = self._ends_at(branch[0], position)
         fact.checks = len(ends)
-        fact.flaky_checks = sorted(name for name, end in ends.items() if end.failed_before and not end.failed)
+        fact.flaky_checks = sorted(
+            [name for name, end in ends.items() if end.failed_before and not end.failed]
+        )
         failing = {name for name, end in ends.items() if end.failed}
         if not failing:
             return

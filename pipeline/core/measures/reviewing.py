@@ -7,26 +7,23 @@ it tells the beginning, when a response falls due, and the next working windows 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import partial
 
-from pipeline.core.building import Building
 from pipeline.core.catalogue import Catalogue
 from pipeline.core.changes import ChangeSummary
 from pipeline.core.checks import CommitSummary, redness_of
 from pipeline.core.entities import Entity
-from pipeline.core.events import MICROSECONDS, TeamDeclared
+from pipeline.core.events import MICROSECONDS
 from pipeline.core.facts import ReviewFact
 from pipeline.core.limits import ReviewLimits
 from pipeline.core.measures.classing import Classing
+from pipeline.core.measures.marks import Marks
 from pipeline.core.measures.paces import Paces, is_request
 from pipeline.core.measures.substance import is_rubber_stamp, points_of_all, remarks_of, substantive
 from pipeline.core.measures.turns import AUTHOR, MERGE, REVIEWERS, Course, Redness, Turn, course_of
 from pipeline.core.rows import Rows
-from pipeline.core.teams import Teams, response_target
-from pipeline.core.working_time import WorkingTime, working_time
-
-#: whose hours count where no team is known
-NO_TEAM = "default"
+from pipeline.core.teams import Awaited, Teams
+from pipeline.core.working_time import WorkingTime
 
 
 class Reviewing:
@@ -39,7 +36,6 @@ class Reviewing:
         catalogue: Catalogue,
         teams: Teams,
         classing: Classing,
-        building: Building,
     ) -> None:
         self._limits = limits
         self._changes = families["change"]
@@ -47,8 +43,9 @@ class Reviewing:
         self._catalogue = catalogue
         self._teams = teams
         self._classing = classing
-        self._building = building
         self.paces = Paces(limits.remarks, self.summary_of, self.fact_of)
+        #: commits on which a check failed at any time
+        self._red = Marks()
         self._stale: dict[str, None] = {}
         self._gone: dict[str, None] = {}
         #: rows of stale requests that somebody asked for already
@@ -64,9 +61,11 @@ class Reviewing:
             marked[key] = None
             other.pop(key, None)
 
-    def commit_corrected(self, key: str) -> None:
-        """The checks of a commit became others."""
-        for change, summary in self._building.changes_of(key):
+    def commit_corrected(self, key: str, changes: Iterable[tuple[str, ChangeSummary]]) -> None:
+        """The checks of a commit of these changes became others."""
+        known = self._commits[key].summary
+        self._red.put(key, marked=isinstance(known, CommitSummary) and known.red)
+        for change, summary in changes:
             if is_request(summary):
                 self._stale[change] = None
 
@@ -89,6 +88,10 @@ class Reviewing:
         self._stale.clear()
         self._gone.clear()
         self._asked.clear()
+
+    def forget(self, commits: Iterable[str]) -> None:
+        """Nothing more will be heard of these commits."""
+        self._red.forget(commits)
 
     def stale(self) -> Iterable[str]:
         """The requests that are to be looked at again."""
@@ -137,24 +140,17 @@ class Reviewing:
         declared = self._catalogue.declared.get(service)
         owner = declared.team if declared is not None else ""
 
-        @cache
-        def redness(sha: str) -> list[Redness]:
-            commit = self._commits.get(f"{summary.repository}@{sha}")
-            if commit is None or not (isinstance(commit.summary, CommitSummary) and commit.summary.red):
-                return []  # most commits, and their events need not be read to know it
-            found = redness_of(commit)
-            commit.pack()
-            return found
-
         # it may have been merged before it was opened, by clocks that disagree
         closed_at = None if summary.closed_at is None else max(summary.closed_at, summary.opened_at)
         events = entity.events()
+        # most commits never failed, and their events need not be read to know it
+        redness = partial(self._redness, summary.repository) if self._red.may_have(summary.aliases) else None
         course = course_of(events, summary.author, summary.opened_at, closed_at, redness, self._teams.belongs)
         sums = _Sums(self._teams, owner, self._limits.response_target)
         for turn in course.turns:
             sums.add(turn, course.first_response_at)
         until = closed_at if closed_at is not None else entity.newest_at + 1
-        remarks = [said for said in remarks_of(events, summary.author) if said.time < until]
+        remarks = remarks_of(events, summary.author, until)
         points = points_of_all(remarks, course.pushes, self._limits.remarks)
         limit = self.paces.limit(summary)
         fact = ReviewFact(
@@ -184,7 +180,7 @@ class Reviewing:
             substantive_comments=substantive(points, self._limits.remarks),
             approval_seconds=course.approval_seconds,
             rubber_stamp=is_rubber_stamp(points, course.approval_seconds, limit, self._limits.remarks),
-            asked=list(course.asked_at),
+            asked=[*course.asked_at],
             turn="",
             turn_since_at=None,
             waited_on=[],
@@ -201,6 +197,14 @@ class Reviewing:
         if course.turns and course.turns[-1].end is None:
             self._tell_turn(fact, course, sums)
         return fact
+
+    def _redness(self, repository: str, sha: str) -> list[Redness]:
+        commit = self._commits.get(f"{repository}@{sha}")
+        if commit is None or not (isinstance(commit.summary, CommitSummary) and commit.summary.red):
+            return []
+        found = redness_of(commit)
+        commit.pack()
+        return found
 
     def _tell_turn(self, fact: ReviewFact, course: Course, sums: _Sums) -> None:
         """What is to be known of a turn that lasts, without knowing what time it is."""
@@ -235,59 +239,44 @@ class _Sums:
         self._teams = teams
         self._owner = owner
         self._default_target = target
-        self._promises: list[TeamDeclared] = []
+        #: working time within which the first response was due
+        self.target = target
         self.waiting = self.waiting_working = self.author = self.merging = 0
         self.response = self.response_working = 0
         self.hours_of: set[str] = set()
 
-    @property
-    def target(self) -> int:
-        """Working time within which the first response was due."""
-        return response_target(self._promises, self._default_target)
-
     def add(self, turn: Turn, response_at: int | None) -> None:
         """Count one turn; ``response_at`` = when the first response came."""
+        start, end = turn.start, turn.end
         if turn.whose != REVIEWERS:
-            if turn.end is not None and turn.whose == AUTHOR:
-                self.author += turn.end - turn.start
-            elif turn.end is not None and turn.whose == MERGE:
-                self.merging += turn.end - turn.start
+            if end is not None and turn.whose == AUTHOR:
+                self.author += end - start
+            elif end is not None and turn.whose == MERGE:
+                self.merging += end - start
             return
-        answered = response_at is not None and response_at <= turn.start
-        versions = self._versions(turn)
-        self.hours_of.update(version.team for version in versions)
-        if not versions:
-            self.hours_of.add(NO_TEAM)
-        if not answered:
-            self._promises = versions
-        hours = self._hours(versions)
-        if turn.end is not None:
-            self.waiting += turn.end - turn.start
-            self.waiting_working += hours.worked(turn.start, turn.end)
-        until = min((at for at in (turn.end, response_at) if at is not None), default=None)
-        if until is not None and not answered:
-            self.response += until - turn.start
-            self.response_working += hours.worked(turn.start, until)
-
-    def _versions(self, turn: Turn) -> list[TeamDeclared]:
-        """The teams whose hours count: of those who are waited on, else the service's own."""
-        versions = {
-            version.id: version
-            for name in turn.waited_on
-            for version in self._teams.waited_on(name, turn.start)
-        }
-        if not versions and self._owner:
-            own = self._teams.at(self._owner, turn.start)
-            return [own] if own is not None else []
-        return [versions[key] for key in sorted(versions)]
+        awaited = self._teams.awaited(turn.waited_on, self._owner, start)
+        self.hours_of.update(awaited.teams)
+        worked = None
+        if end is not None:
+            worked = awaited.hours.worked(start, end)
+            self.waiting += end - start
+            self.waiting_working += worked
+        if response_at is not None and response_at <= start:
+            return
+        self.target = self._target(awaited)
+        if response_at is not None and (end is None or response_at < end):
+            end, worked = response_at, awaited.hours.worked(start, response_at)
+        if end is not None and worked is not None:
+            self.response += end - start
+            self.response_working += worked
 
     def of(self, turn: Turn) -> tuple[WorkingTime, int]:
         """The hours of those who are waited on in a turn, and within how much of them they answer."""
-        versions = self._versions(turn)
-        return self._hours(versions), response_target(versions, self._default_target)
+        awaited = self._teams.awaited(turn.waited_on, self._owner, turn.start)
+        return awaited.hours, self._target(awaited)
 
-    def _hours(self, versions: list[TeamDeclared]) -> WorkingTime:
-        return working_time(self._teams.hours(versions))
+    def _target(self, awaited: Awaited) -> int:
+        return self._default_target if awaited.promised is None else awaited.promised
 
     def response_seconds(self, course: Course) -> int | None:
         """Time waited until the first response; ``None``: none came."""

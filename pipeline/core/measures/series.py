@@ -50,6 +50,8 @@ class Series:
         self.complete_from = 0
         self._drifting: dict[str, str] = {}
         self._places: dict[tuple[str, str], tuple[Place, ...]] = {}
+        #: most things of a repository count alike
+        self._standings: dict[tuple[str, bool], Standing] = {}
         self._merges = Ledger("bypasses", self._bypass)
         self._stamps = Ledger("rubber_stamps", self._stamp)
         self._runs = Ledger("flaky_reruns", self._rerun)
@@ -65,6 +67,7 @@ class Series:
     def declarations_corrected(self) -> None:
         """Services or teams were declared anew: anything may count elsewhere."""
         self._places.clear()
+        self._standings.clear()
         for ledger in self._ledgers:
             ledger.everything_corrected()
 
@@ -148,14 +151,18 @@ class Series:
             self._places[(service, repository)] = known
         return known
 
-    def _in(self, repository: str) -> tuple[Place, ...]:
-        return self._at(self._catalogue.service_of("", repository), repository)
+    def _in(self, repository: str, *, hit: bool) -> Standing:
+        known = self._standings.get((repository, hit))
+        if known is None:
+            places = self._at(self._catalogue.service_of("", repository), repository)
+            known = self._standings[(repository, hit)] = Standing(places, hit)
+        return known
 
     def _bypass(self, key: str) -> Standing | None:
         change = self._compliance.fact_of(key)
         if change is None or change.bot:
             return None
-        return Standing(self._in(change.repository), bool(change.bypassed))
+        return self._in(change.repository, hit=bool(change.bypassed))
 
     def _stampable(self, change: ChangeSummary) -> bool:
         """Whether an approval of this change can be a rubber stamp."""
@@ -166,14 +173,14 @@ class Series:
         review = self._reviewing.fact_of(key)
         if review is None or review.approval_seconds is None:
             return None
-        return Standing(self._in(review.repository), review.rubber_stamp)
+        return self._in(review.repository, hit=review.rubber_stamp)
 
     def _rerun(self, key: str) -> Standing | None:
         entity = self._commits.get(key)
         commit = entity.summary if entity is not None else None
         if not isinstance(commit, CommitSummary):
             return None
-        return Standing(self._in(commit.repository), commit.flaky)
+        return self._in(commit.repository, hit=commit.flaky)
 
     def _incident(self, key: str) -> Standing | None:
         incident = self._register.incidents.get(key)

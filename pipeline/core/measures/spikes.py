@@ -106,8 +106,19 @@ class Outlook(NamedTuple):
         if k <= self.expected:
             return max(0.0, 1.0 - self._below(k))
         term = total = math.exp(self.log_probability(k))
-        while term > _NEGLIGIBLE * total and (self.n is None or k < self.n):
-            term *= self.step(k)
+        if self.n is None:
+            # ``step``, written out: there are many of them
+            shape, rate = self.concentration, self.rate
+            both = shape + rate
+            while term > _NEGLIGIBLE * total:
+                term *= (k + shape) / (k + 1) * rate / both
+                total += term
+                k += 1
+            return min(1.0, total)
+        n, hit = self.n, self.rate * self.concentration
+        miss = self.concentration - hit
+        while term > _NEGLIGIBLE * total and k < n:
+            term *= (n - k) / (k + 1) * (hit + k) / (miss + n - k - 1)
             total += term
             k += 1
         return min(1.0, total)

@@ -7,7 +7,7 @@ for what is known of it; nobody reads its text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from pipeline.core.events import CommentPosted, Event, ReviewSubmitted
 from pipeline.core.limits import Remarks
@@ -39,10 +39,15 @@ def points_of(remark: CommentPosted | ReviewSubmitted, *, changed_after: bool, w
     return points
 
 
-def remarks_of(events: Iterable[Event], author: str) -> list[CommentPosted | ReviewSubmitted]:
-    """What other persons said about a request: comments, and reviews with a text of their own."""
+def remarks_of(events: Iterable[Event], author: str, until: int) -> list[CommentPosted | ReviewSubmitted]:
+    """What other persons said about a request before a time: comments, and reviews with a text of their own.
+
+    ``events`` are in order of their times.
+    """
     found: list[CommentPosted | ReviewSubmitted] = []
     for event in events:
+        if event.time >= until:
+            break
         if isinstance(event, CommentPosted):
             said = not event.bot and event.author != author
         elif isinstance(event, ReviewSubmitted):
@@ -61,16 +66,18 @@ def remarks_of(events: Iterable[Event], author: str) -> list[CommentPosted | Rev
 
 
 def points_of_all(
-    remarks: Iterable[CommentPosted | ReviewSubmitted], pushes: Sequence[int], weights: Remarks
+    remarks: Collection[CommentPosted | ReviewSubmitted], pushes: Sequence[int], weights: Remarks
 ) -> list[int]:
     """What each of these amounts to; ``pushes`` = when the newest commit became another one, in order."""
     last_push = pushes[-1] if pushes else -1
+    if not remarks:
+        return []
     return [points_of(remark, changed_after=remark.time < last_push, weights=weights) for remark in remarks]
 
 
 def substantive(points: Iterable[int], weights: Remarks) -> int:
     """How many remarks that amount to this say something."""
-    return sum(worth >= weights.substantive_from for worth in points)
+    return len([worth for worth in points if worth >= weights.substantive_from])
 
 
 def is_rubber_stamp(

@@ -61,37 +61,47 @@ def course_of(
     author: str,
     opened_at: int,
     closed_at: int | None,
-    redness: Callable[[str], Sequence[Redness]],
+    redness: Callable[[str], Sequence[Redness]] | None,
     belongs: Callable[[str, str, int], bool],
 ) -> Course:
     """Follow a request from ``opened_at`` to ``closed_at`` (``None``: it is open).
 
-    ``events`` are those of the change, oldest first; ``redness`` gives the history of a commit's checks,
-    and ``belongs`` whether a person is a member of a team at a time.
+    ``events`` are those of the change, oldest first; ``redness`` gives the history of a commit's checks
+    (``None``: none ever failed), and ``belongs`` whether a person is a member of a team at a time.
     """
-    steps: list[tuple[int, e.Event | bool]] = [
-        (event.time if event.time > opened_at else opened_at, event)
-        for event in events
-        if closed_at is None or event.time < closed_at
-    ]
-    heads = [(at, event.head_sha) for at, event in steps if isinstance(event, _TELLS_HEAD) and event.head_sha]
-    told = [redness(sha) for _, sha in heads]
-    # where no head was ever red, what its checks say changes nothing
-    for place, (start, _) in enumerate(heads) if any(map(_ever_red, told)) else ():
-        end = heads[place + 1][0] if place + 1 < len(heads) else closed_at
-        steps.extend(_red_steps(told[place], start, end))
-    steps.sort(key=itemgetter(0))
     request = _Request(author, opened_at, belongs)
-    if not any(isinstance(step, e.ChangeOpened) for _, step in steps):
+    steps: list[_Step] = []
+    heads: list[tuple[int, str]] = []
+    opened = False
+    for event in events:
+        at = event.time if event.time > opened_at else opened_at
+        if closed_at is not None and event.time >= closed_at:
+            break
+        take = _TAKES.get(type(event))
+        if take is None and steps:
+            continue  # nothing is another's turn by it
+        steps.append((at, event, take))
+        if isinstance(event, _TELLS_HEAD):
+            opened = opened or isinstance(event, e.ChangeOpened)
+            if event.head_sha:
+                heads.append((at, event.head_sha))
+    told = [redness(sha) for _, sha in heads] if redness is not None else []
+    # where no head was ever red, what its checks say changes nothing
+    if any(map(_ever_red, told)):
+        for place, (start, _) in enumerate(heads):
+            end = heads[place + 1][0] if place + 1 < len(heads) else closed_at
+            steps.extend(_red_steps(told[place], start, end))
+        steps.sort(key=itemgetter(0))
+    if not opened:
         # nobody told of its opening but in hindsight: it was ready from the start, as far as is known
         request.settle(opened_at)
     last: int | None = None
-    for at, step in steps:
-        if last is not None and at != last:
-            # what passes within an instant is nobody's turn
-            request.settle(last)
-        last = at
-        take = _TAKES.get(type(step))
+    for at, step, take in steps:
+        if at != last:
+            if last is not None and request.moved:
+                # what passes within an instant is nobody's turn
+                request.settle(last)
+            last = at
         if take is not None:
             take(request, at, step)
     if last is not None:
@@ -100,6 +110,8 @@ def course_of(
     return request.course
 
 
+#: an instant, what happens then, and how that is taken
+_Step = tuple[int, "e.Event | bool", "Callable[[_Request, int, Any], None] | None"]
 _TELLS_HEAD = (e.ChangeOpened, e.ChangeUpdated)
 
 
@@ -107,23 +119,30 @@ def _ever_red(redness: Sequence[Redness]) -> bool:
     return any(red for _, red in redness)
 
 
-def _red_steps(redness: Sequence[Redness], start: int, end: int | None) -> list[tuple[int, e.Event | bool]]:
+def _red_steps(redness: Sequence[Redness], start: int, end: int | None) -> list[_Step]:
     """What the checks of a commit say while it is the newest one, from ``start`` to before ``end``."""
     before = False
-    found: list[tuple[int, e.Event | bool]] = []
+    found: list[_Step] = []
     for at, red in redness:
         if at <= start:
             before = red
         elif end is None or at < end:
-            found.append((at, red))
-    return [(start, before), *found]
+            found.append((at, red, _Request.check))
+    return [(start, before, _Request.check), *found]
 
 
 class _Request:
     """Where a request stands, step by step."""
 
+    __slots__ = (
+        "_approvals", "_author", "_belongs", "_blockers", "_closed", "_draft", "_head", "_opened_at", "_red",
+        "_since", "_waited_on", "_waiting", "_whose", "course", "moved",
+    )  # fmt: skip
+
     def __init__(self, author: str, opened_at: int, belongs: Callable[[str, str, int], bool]) -> None:
         self.course = Course()
+        #: whether it may be another's turn since it was settled
+        self.moved = True
         self._author = author
         self._belongs = belongs
         self._draft = self._red = self._closed = False
@@ -133,40 +152,45 @@ class _Request:
         self._approvals: set[str] = set()
         self._waited_on: dict[str, None] = {}
         self._opened_at = self._since = opened_at
-        self._now: tuple[str, tuple[str, ...]] = ("", ())
+        self._whose = ""
+        self._waiting: tuple[str, ...] = ()
 
     def settle(self, at: int) -> None:
         """Begin another turn where it is somebody else's now."""
+        self.moved = False
+        waiting: tuple[str, ...] = ()
         if self._closed:
             whose = ""
         elif self._draft or self._red or self._blockers:
             whose = AUTHOR
+        elif self._approvals:
+            whose = MERGE
         else:
-            whose = MERGE if self._approvals else REVIEWERS
+            whose, waiting = REVIEWERS, tuple(self._waited_on)
         course = self.course
-        if whose and not self._draft and course.ready_at is None:
+        if course.ready_at is None and whose and not self._draft:
             course.ready_at = at
-        now = (whose, tuple(self._waited_on) if whose == REVIEWERS else ())
-        if now == self._now:
+        before = self._whose
+        if whose == before and waiting == self._waiting:
             return
-        self.close(at)
-        if whose == REVIEWERS and self._now[0] != REVIEWERS:
+        if before and at > self._since:
+            course.turns.append(Turn(before, self._since, at, self._waiting))
+        if whose == REVIEWERS and before != REVIEWERS:
             course.rounds += 1
-        self._now, self._since = now, at
+        self._whose, self._waiting, self._since = whose, waiting, at
 
     def close(self, at: int | None) -> None:
         """The request ends, or (``None``) goes on."""
-        whose, waited_on = self._now
-        if whose and (at is None or at > self._since):
-            self.course.turns.append(Turn(whose, self._since, at, waited_on))
+        if self._whose and (at is None or at > self._since):
+            self.course.turns.append(Turn(self._whose, self._since, at, self._waiting))
 
     def check(self, at: int, red: bool) -> None:
         """What the checks of the newest commit say from now on."""
-        self._red = red
+        self._red, self.moved = red, True
 
     def abandon(self, at: int, step: e.ChangeAbandoned) -> None:
         """Somebody closed it."""
-        self._closed = True
+        self._closed = self.moved = True
 
     def comment(self, at: int, step: e.CommentPosted) -> None:
         """Somebody said something."""
@@ -175,7 +199,7 @@ class _Request:
 
     def update(self, at: int, step: e.ChangeOpened | e.ChangeUpdated) -> None:
         """It was opened, or is another one now."""
-        self._draft, self._closed = step.draft, False
+        self._draft, self._closed, self.moved = step.draft, False, True
         if step.head_sha and step.head_sha != self._head:
             if self._head:
                 self.course.pushes.append(at)
@@ -184,7 +208,10 @@ class _Request:
 
     def ask(self, at: int, step: e.ReviewRequested) -> None:
         """Somebody is asked for a review, or no longer."""
-        for name in filter(None, (step.reviewer, step.team)):
+        self.moved = True
+        for name in (step.reviewer, step.team):
+            if not name:
+                continue
             if step.withdrawn:
                 self._waited_on.pop(name, None)
                 continue
@@ -197,6 +224,7 @@ class _Request:
         reviewer = step.reviewer
         if step.bot or reviewer == self._author:
             return
+        self.moved = True
         if step.decision == "dismissed":
             self._approvals.discard(reviewer)
             self._blockers.discard(reviewer)
@@ -217,6 +245,7 @@ class _Request:
         for name in list(self._waited_on):
             if name == person or self._belongs(person, name, at):
                 del self._waited_on[name]
+                self.moved = True
         course = self.course
         course.last_response_at = at
         if course.first_response_at is None and (course.ready_at is not None or not self._draft):
@@ -225,7 +254,6 @@ class _Request:
 
 #: how each kind of step is taken; the others are nobody's turn
 _TAKES: dict[type, Callable[[_Request, int, Any], None]] = {
-    bool: _Request.check,
     e.ChangeOpened: _Request.update,
     e.ChangeUpdated: _Request.update,
     e.ChangeAbandoned: _Request.abandon,

@@ -22,11 +22,17 @@ class Undoings(NamedTuple):
     restored_by: str = ""
 
 
+#: most changes stay
+_NEVER = Undoings()
+
+
 def undoings_of(building: Building, key: str, summary: ChangeSummary, until: int, limit: int) -> Undoings:
     """What was done about a merged change up to a time; at most ``limit`` reverts are followed."""
     place = stands(key, summary)
     if place is None:
         return Undoings()
+    if not building.reverted_by(key):
+        return _NEVER
     reverters: dict[str, list[Position]] = {}
     waiting = [place[2]]
     for position in waiting:
@@ -41,7 +47,7 @@ def undoings_of(building: Building, key: str, summary: ChangeSummary, until: int
         turns[position[2]] = _turns(reverters.get(position[2], []), turns)
     own = turns[key]
     if not own:
-        return Undoings()
+        return _NEVER
     (first, _), (last, out) = own[0], own[-1]
     if out:
         return Undoings(first[0], first[2])

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.limits import FlakeLimits
-from pipeline.core.measures.flakes import Estimate, Pattern, estimate
+from pipeline.core.measures.flakes import Estimate, Estimates, Pattern, estimate, table_of
 from tests.core.measures.run_by_run import posterior
 
 LIMITS = FlakeLimits()
@@ -60,6 +60,16 @@ def test_an_estimate_is_sound_whatever_is_told(patterns: dict[Pattern, int]) -> 
     assert -1e-9 <= found.above <= 1.0 + 1e-9
     assert 0.0 <= found.broken <= 1.0
     assert estimate(dict(reversed(patterns.items())), LIMITS) == found, "in any order"
+
+
+@settings(max_examples=60)
+@given(st.lists(counts, min_size=1, max_size=12))
+def test_what_is_worked_out_together_is_what_each_one_alone_is(several: list[dict[Pattern, int]]) -> None:
+    several += [{pattern: count + 7 for pattern, count in told.items()} for told in several]
+    together = Estimates(LIMITS)
+    tables = [table_of(told) for told in several]
+    assert together.of(tables) == [estimate(told, LIMITS) for told in several], "to the last bit"
+    assert together.of(tables[:1]) == [estimate(several[0], LIMITS)], "remembered"
 
 
 def test_evidence_counts_for_what_it_says() -> None:
