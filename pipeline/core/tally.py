@@ -57,13 +57,17 @@ class Tally:
         """Bring the counts up to date; ``None`` when nothing that was learned can be different."""
         changed: set[tuple[str, int]] = set()
         everyone = False
+        newest = 0
         for service, week in sorted(self._stale_weeks):
             if week_start(week) - self._parameters.quiet_window < self.complete_from:
                 continue  # a part of it was forgotten: its counts stand as they were taken
-            before = self.learning.weeks.get(service, {}).get(week)
+            known = self.learning.weeks.get(service, {})
+            before, oldest = known.get(week), min(known, default=week)
             if self.learning.put(service, week, self._count(service, week)):
                 self.changed_weeks[(service, week)] = None
                 changed.add((service, week))
+                # a service is older than was known: what looked back to its first week looks back further
+                newest = max(newest, week, oldest)
                 after = self.learning.weeks[service][week]
                 everyone = (
                     everyone or (before is not None and before.labels != after.labels) or after.labels > 0
@@ -74,7 +78,7 @@ class Tally:
         weeks = [week for _, week in changed]
         return Restated(
             week_start(min(weeks)),
-            week_start(max(weeks) + LEARNING_WEEKS + 2),
+            week_start(newest + LEARNING_WEEKS + 2),
             {service for service, _ in changed},
             everyone,
         )

@@ -98,6 +98,15 @@ def test_a_late_event_of_a_closed_week_restates_what_rests_on_it() -> None:
     assert told.candidate("none").factors["background"] == before
 
 
+@pytest.mark.parametrize("week", [20, 35, 50])
+def test_what_makes_a_service_older_restates_whatever_looked_back_to_its_first_week(week: int) -> None:
+    patient = Parameters(horizon=2000 * DAY)
+    events = [deployed("api", 24 * 7 * 30, tag="v1"), incident("i1", 24 * 7 * week)]
+    first = deployed("api", 1, tag="v0", received=24 * 7 * week + 1)
+    late = Told(*events, first, parameters=patient)
+    assert late.run.live == Told(first, *events, parameters=patient).run.live
+
+
 def test_a_verdict_teaches_later_weeks() -> None:
     events = [deployed("api", 1, tag="v1"), incident("i1", 2), judged("i1", 24 * 20, cause="v1")]
     told = Told(*events, incident("i2", 24 * 8))
