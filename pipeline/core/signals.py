@@ -60,6 +60,7 @@ def write_threshold(key: str, entity: Entity, rows: Rows) -> None:
             cases_min=told.cases_min,
             within_minutes=told.within_minutes,
             off=told.off,
+            bad_from=told.bad_from,
             events=[told.id],
         )
     )

@@ -97,4 +97,5 @@ def threshold_event(name: str, written: WrittenSignal) -> ThresholdSet:
         cases_min=written.cases_min,
         within_minutes=written.within,
         off=written.off,
+        bad_from=written.bad_from,
     )

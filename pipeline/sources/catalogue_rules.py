@@ -83,6 +83,7 @@ class WrittenSignal(Written):
     closes_below: Share | None = None
     cases_min: Annotated[int, Field(ge=1, le=CASES_MAX)] | None = None
     within: Annotated[int, BeforeValidator(minutes_of)] | None = None
+    bad_from: Annotated[int, Field(ge=1, le=CASES_MAX)] | None = None
     off: bool = False
     removed: bool = False
 

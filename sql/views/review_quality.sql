@@ -7,8 +7,8 @@
 --   substance_rate            with_substance / merged
 --   comments_median, substantive_comments_median, _p90
 --                             comments of other persons on each of them
---   stampable                 how many were approved and have at least 50 lines that are not generated: only these can
---                             be rubber stamps
+--   stampable                 how many were approved and have enough lines that are not generated (50) to have
+--                             `stamp_seconds`: only these can be rubber stamps
 --   rubber_stamps             how many of those were approved without a comment of two points, in less than their
 --                             `stamp_seconds`: fewer than there are, since nobody knows when somebody began to read
 --   rubber_stamp_rate         rubber_stamps / stampable
@@ -28,7 +28,7 @@ SELECT
     quantileExactIf(0.5)(toNullable(comments), NOT bot) AS comments_median,
     quantileExactIf(0.5)(toNullable(substantive_comments), NOT bot) AS substantive_comments_median,
     quantileExactIf(0.9)(toNullable(substantive_comments), NOT bot) AS substantive_comments_p90,
-    countIf(NOT bot AND isNotNull(approval_seconds) AND lines - coalesce(generated_lines, 0) >= 50) AS stampable,
+    countIf(NOT bot AND isNotNull(approval_seconds) AND isNotNull(stamp_seconds)) AS stampable,
     countIf(NOT bot AND rubber_stamp) AS rubber_stamps,
     round(rubber_stamps / nullIf(stampable, 0), 4) AS rubber_stamp_rate,
     countIf(NOT bot AND isNotNull(approval_seconds) AND isNull(lines)) AS without_size,
@@ -36,7 +36,7 @@ SELECT
 FROM
 (
     SELECT
-        workspace, merged_at, bot, comments, substantive_comments, approval_seconds, rubber_stamp, lines, generated_lines,
+        workspace, merged_at, bot, comments, substantive_comments, approval_seconds, rubber_stamp, lines, stamp_seconds,
         arrayFilter(
             pair -> pair.1 = 'all' OR pair.2 != '',
             [

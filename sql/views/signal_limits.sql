@@ -7,6 +7,8 @@
 --   closes_below     share below which it closes
 --   cases_min        number of cases below which nothing is said
 --   within_hours     how long a condition has to last, or within which time something has to follow; 0: it has no such time
+--   bad_from         how much of one case makes it bad: lines of a change, times a week that a person is asked, incidents of a
+--                    shift; 0: nothing of its cases is counted so
 --   off              1 when somebody switched it off
 --   declared         1 when anything of this was declared; else all of it is built in
 --   mitigation       what is known to help
@@ -20,6 +22,8 @@ SELECT
     ifNull(t.closes_below, least(b.5, ifNull(t.opens_from, b.4))) AS closes_below,
     toInt64(ifNull(t.cases_min, b.6)) AS cases_min,
     ifNull(t.within_minutes / 60, b.7) AS within_hours,
+    -- for three signals, one case is more or less, and not just good or bad
+    toInt64(ifNull(t.bad_from, multiIf(signal = 'large-changes', 300, signal = 'reviewer-load', 15, signal = 'on-call-overload', 3, 0))) AS bad_from,
     toUInt8(ifNull(t.off, false)) AS off,
     toUInt8(ifNull(t.signal::String, '') != '') AS declared,
     b.8 AS mitigation,

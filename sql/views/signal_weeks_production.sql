@@ -106,16 +106,21 @@ WITH
 
         UNION ALL
 
-        -- a shift is twelve hours, and more than two incidents are more than one person looks after
+        -- a shift is twelve hours
         SELECT
-            workspace, 'on-call-overload', subject_kind, subject, week, toUInt64(14), countIf(incidents > 2),
-            concat('shifts of twelve hours had more than two incidents; ', toString(max(incidents)), ' in the worst')
+            b.workspace AS workspace, 'on-call-overload', b.subject_kind AS subject_kind, b.subject AS subject, b.week AS week,
+            toUInt64(14), countIf(b.incidents >= t.bad_from),
+            concat(
+                'shifts of twelve hours had ', toString(any(t.bad_from)), ' incidents or more; ', toString(max(b.incidents)),
+                ' in the worst'
+            )
         FROM
         (
             SELECT workspace, subject_kind, subject, week, count() AS incidents
             FROM broken
             GROUP BY workspace, subject_kind, subject, week, toStartOfInterval(opened_at, INTERVAL 12 HOUR)
-        )
+        ) AS b
+        INNER JOIN (SELECT workspace, bad_from FROM signal_limits WHERE signal = 'on-call-overload') AS t ON t.workspace = b.workspace
         GROUP BY workspace, subject_kind, subject, week
 
         UNION ALL

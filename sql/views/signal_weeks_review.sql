@@ -15,7 +15,8 @@ WITH
         SELECT
             workspace, any(as_of) AS now,
             toIntervalSecond(toUInt64(3600 * maxIf(within_hours, signal = 'slow-designs'))) AS for_designs,
-            toIntervalSecond(toUInt64(3600 * maxIf(within_hours, signal = 'long-lived-branches'))) AS for_branches
+            toIntervalSecond(toUInt64(3600 * maxIf(within_hours, signal = 'long-lived-branches'))) AS for_branches,
+            maxIf(bad_from, signal = 'large-changes') AS large_lines, maxIf(bad_from, signal = 'reviewer-load') AS often
         FROM signal_limits
         GROUP BY workspace
     ),
@@ -56,10 +57,10 @@ WITH
                 ),
                 (
                     'rubber-stamping', assumeNotNull(r.merged_at), r.rubber_stamp,
-                    r.state = 'merged' AND isNotNull(r.merged_at) AND isNotNull(r.approval_seconds) AND ifNull(r.lines >= 50, false)
+                    r.state = 'merged' AND isNotNull(r.merged_at) AND isNotNull(r.approval_seconds) AND isNotNull(r.stamp_seconds)
                 ),
                 (
-                    'large-changes', assumeNotNull(r.merged_at), r.size IN ('large', 'huge'),
+                    'large-changes', assumeNotNull(r.merged_at), ifNull(r.lines - ifNull(r.generated_lines, 0) >= t.large_lines, false),
                     r.state = 'merged' AND isNotNull(r.merged_at) AND isNotNull(r.lines)
                 ),
                 -- of the week in which its time was up, so that what is never decided counts, too
@@ -114,13 +115,14 @@ WITH
         UNION ALL
 
         SELECT
-            workspace, 'reviewer-load', subject_kind, subject, week,
-            arraySum(times), arraySum(arrayFilter(one -> one >= 15, times)),
+            a.workspace AS workspace, 'reviewer-load', a.subject_kind AS subject_kind, a.subject AS subject, a.week AS week,
+            arraySum(a.times), arraySum(arrayFilter(one -> one >= t.often, a.times)),
             concat(
-                'times that a person was asked, it was one of ', toString(arrayCount(one -> one >= 15, times)), ' of ',
-                toString(length(times)), ' persons who were asked 15 times or more'
+                'times that a person was asked, it was one of ', toString(arrayCount(one -> one >= t.often, a.times)), ' of ',
+                toString(length(a.times)), ' persons who were asked ', toString(t.often), ' times or more'
             )
-        FROM asked_of
+        FROM asked_of AS a
+        INNER JOIN told AS t ON t.workspace = a.workspace
 
         UNION ALL
 
@@ -138,7 +140,7 @@ WITH
             workspace, signal, subject_kind, subject, week, count(), countIf(is_bad),
             multiIf(
                 signal = 'slow-reviews', 'requests were answered later than the target says, or wait for longer',
-                signal = 'rubber-stamping', 'approvals of 50 lines or more were rubber stamps',
+                signal = 'rubber-stamping', 'approvals that can be judged were rubber stamps',
                 signal = 'slow-designs', 'designs took longer than agreed on, or take it still',
                 signal = 'bypass-abuse', 'merged changes went past review',
                 signal = 'rigid-policies', 'merged changes that a policy had caught were merged with leave',
@@ -146,7 +148,7 @@ WITH
                 'merged changes met entries of CODEOWNERS for no file, owners who left, or files that nobody owns',
                 signal = 'long-lived-branches', 'merged requests were begun longer before than agreed on',
                 concat(
-                    'merged requests had 300 lines or more; hours in review, medians of these and of the others: ',
+                    'merged requests were large; hours in review, medians of these and of the others: ',
                     toString(round(ifNull(quantileExactIf(0.5)(toNullable(hours), is_bad), 0), 1)), ' and ',
                     toString(round(ifNull(quantileExactIf(0.5)(toNullable(hours), NOT is_bad), 0), 1))
                 )

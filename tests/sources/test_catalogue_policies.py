@@ -44,11 +44,11 @@ def test_a_class_is_what_its_entry_says() -> None:
 def test_thresholds_are_what_their_entry_says() -> None:
     (entry,) = parse_catalogue(
         "signals: {missing-context: {opens_from: 0.5, closes_below: 0.25, cases_min: 9, within: 3h,"
-        " off: true}}",
+        " bad_from: 30, off: true}}",
         "c.yaml",
     ).entries
     assert (entry.kind, entry.name) == ("signal", "missing-context")
-    assert entry.event == ThresholdSet(*HEAD, "missing-context", 0.5, 0.25, 9, 180, True)
+    assert entry.event == ThresholdSet(*HEAD, "missing-context", 0.5, 0.25, 9, 180, True, 30)
 
 
 def test_a_policy_that_asks_for_nothing_is_one() -> None:
@@ -76,6 +76,7 @@ def test_a_policy_that_asks_for_nothing_is_one() -> None:
         ("signals: {bypass-abuse: {opens_from: 2}}", "signals.bypass-abuse.opens_from: 1.0 or less is meant"),
         ("signals: {bypass-abuse: {opens_from: .nan}}", "signals.bypass-abuse.opens_from: "),
         ("signals: {bypass-abuse: {cases_min: 0}}", "signals.bypass-abuse.cases_min: 1 or more is meant"),
+        ("signals: {large-changes: {bad_from: 0}}", "signals.large-changes.bad_from: 1 or more is meant"),
         (
             "signals: {bypass-abuse: {opens_from: 0.1, closes_below: 0.2}}",
             "signals.bypass-abuse: closes_below: at most opens_from",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipeline.core.events import Event
 from pipeline.core.facts import (
     BudgetSpendingFact,
@@ -17,6 +19,7 @@ from pipeline.core.facts import (
 from pipeline.store import Store
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, moment, row
 from tests.store.test_signal_views import NOW, WEEK, end_of, fill, reviews, signals
+from tests.store.world import ask
 
 LIVE = {"service": "api", "environment": "production", "outcome": "success", "tag": "v1"}
 OF_WEEK = "subject_kind, subject, open, measured, evidence[1]"
@@ -64,6 +67,24 @@ def test_reviewers_who_are_asked_too_often(store: Store) -> None:
             ),
         )
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "lines", "shift"), [(14, 900, 2), (15, 901, 3), (17, 40, 1)])
+def test_what_makes_a_case_bad_can_be_declared(store: Store, asked: int, lines: int, shift: int) -> None:
+    limits = {"reviewer-load": asked, "large-changes": lines, "on-call-overload": shift}
+    fill(
+        store,
+        *reviews(0, 16, asked=["p:1"], lines=900, generated_lines=40, state="merged"),
+        *reviews(0, 14, asked=["p:2"], lines=1_000, generated_lines=100, state="merged"),
+        *(broken(f"i{number}", MONDAY + number * HOUR) for number in range(2)),
+        *(row(ThresholdFact, signal=name, bad_from=bad_from) for name, bad_from in limits.items()),
+    )
+    often = 30 * (asked <= 14) or 16 * (asked <= 16)
+    large = 30 * (lines <= 860) or 14 * (lines <= 900)
+    found = ask(store, "signal, bad", "signal_weeks_review", f"WHERE signal IN {tuple(limits)}")
+    assert sorted(found) == [("large-changes", large), ("reviewer-load", often)]
+    found = ask(store, "subject, cases, bad", "signal_weeks_production", "WHERE signal = 'on-call-overload'")
+    assert [told[1:] for told in found] == [(14, int(shift <= 2))]
 
 
 def test_designs_that_nobody_decides(store: Store) -> None:
@@ -246,7 +267,7 @@ def test_incidents_that_nobody_explains_or_that_pass_and_shifts_with_too_many(st
     assert signals(store, "on-call-overload", "measured, evidence[1]") == [
         (
             0.2143,
-            "3 of 14 shifts of twelve hours had more than two incidents; 4 in the worst, week of 2024-01-01",
+            "3 of 14 shifts of twelve hours had 3 incidents or more; 4 in the worst, week of 2024-01-01",
         )
     ]
 

@@ -105,8 +105,10 @@ def test_declared_thresholds_take_the_place_of_those_that_are_built_in(store: St
 
 
 def test_rubber_stamps_and_large_changes(store: Store) -> None:
-    stamped = reviews(0, 2, lines=80, rubber_stamp=True, approval_seconds=9)
-    read = reviews(0, 4, lines=80, approval_seconds=9_000, waiting_seconds=3_600, size="medium")
+    stamped = reviews(0, 2, lines=80, stamp_seconds=144, rubber_stamp=True, approval_seconds=9)
+    read = reviews(
+        0, 4, lines=80, stamp_seconds=144, approval_seconds=9_000, waiting_seconds=3_600, size="medium"
+    )
     large = reviews(0, 3, lines=900, size="large", waiting_seconds=36_000)
     fill(store, *stamped, *read, *large)
     assert signals(store, "rubber-stamping", "subject, measured, open") == [("core", 0.3333, 1)]
@@ -114,7 +116,7 @@ def test_rubber_stamps_and_large_changes(store: Store) -> None:
     assert told == (
         0.3333,
         (
-            "3 of 9 merged requests had 300 lines or more; hours in review, medians of these and of the"
+            "3 of 9 merged requests were large; hours in review, medians of these and of the"
             " others: 10 and 1, week of 2024-01-01"
         ),
     )

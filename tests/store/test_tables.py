@@ -93,6 +93,7 @@ ADDED: dict[str, dict[int, tuple[str, ...]]] = {
     "check_finished": {4: ("workflow", "branch")},
     "incident_updated": {4: ("responders", "postmortem")},
     "comment_posted": {7: ("line", "words", "code", "request", "filler")},
+    "threshold_set": {16: ("bad_from",)},
 }
 
 

@@ -261,7 +261,7 @@ def reviews() -> list[Fact]:
         reviewed(
             "acme/library#1", MONDAY - 4 * HOUR, merged_at=MONDAY, closed_at=MONDAY, state="merged",
             waiting_seconds=4 * 3600, rounds=1, service="library", team="", size="huge", lines=5_000,
-            change_class="iac", approval_seconds=60, rubber_stamp=True,
+            change_class="iac", approval_seconds=60, stamp_seconds=9_000, rubber_stamp=True,
         ),
         waiting(
             "acme/api#5", MONDAY + 10 * DAY + 10 * HOUR, review_due_at=MONDAY + 10 * DAY + 14 * HOUR,

@@ -312,6 +312,7 @@ EVENTS: dict[str, st.SearchStrategy[Any]] = {
             "cases_min": maybe(st.integers(1, 20)),
             "within_minutes": maybe(of((60, 1_440))),
             "off": st.booleans(),
+            "bad_from": maybe(st.integers(1, 300)),
         },
         ("catalogue",),
     ),

@@ -95,6 +95,7 @@ class ThresholdSet(Event, frozen=True):
     cases_min: int | None = None
     within_minutes: int | None = None
     off: bool = False
+    bad_from: int | None = None
 
 
 class PolicyEdited(Event, frozen=True):

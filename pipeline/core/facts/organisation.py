@@ -35,6 +35,7 @@ class ThresholdFact(Fact):
     cases_min: int | None
     within_minutes: int | None
     off: bool
+    bad_from: int | None
     events: list[str]
 
 
