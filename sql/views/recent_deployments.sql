@@ -1,5 +1,6 @@
 -- What went live, when, and what did it break?
 -- One row per deployment, newest first.
+--   team                  of the service, where one is declared
 --   transition            forward, rollback, redeploy, reinstate, baseline (the first one known) or failed
 --   changes, additions    number of changes it brought, and the lines they added
 --   hours_since_previous  hours since the one before it in the same service and environment; null: none known
@@ -17,6 +18,7 @@ WITH blamed AS
 SELECT
     d.workspace AS workspace,
     d.live_at AS live_at,
+    s.team AS team,
     d.service AS service,
     d.environment AS environment,
     d.kind AS kind,
@@ -48,6 +50,8 @@ FROM
         changes, additions, replaced_at, link_rule
     FROM deployments FINAL
 ) AS d
+LEFT JOIN (SELECT workspace, service, team FROM services FINAL) AS s
+    ON s.workspace = d.workspace AND s.service = d.service
 LEFT JOIN blamed AS b ON b.workspace = d.workspace AND b.candidate = d.deployment
 ORDER BY live_at DESC, workspace, deployment
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply

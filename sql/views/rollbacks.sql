@@ -1,5 +1,6 @@
 -- What was rolled back, by what, and how long was the bad version live?
 -- One row per rollback, newest first.
+--   team                   of the service, where one is declared
 --   rolled_back_at         when the rollback was live
 --   restored_tag           the deploy tag that it brought back
 --   bad_deployment         the newest deployment that it undid, with its tag and when it went live
@@ -26,6 +27,7 @@ WITH
 SELECT
     r.workspace AS workspace,
     r.live_at AS rolled_back_at,
+    s.team AS team,
     r.service AS service,
     r.environment AS environment,
     r.deployment AS rollback,
@@ -42,7 +44,10 @@ LEFT JOIN
 (
     SELECT workspace, deployment, tag, toNullable(live_at) AS live_at, toNullable(changes) AS changes
     FROM deployments FINAL
+    WHERE (workspace, deployment) IN (SELECT workspace, rolls_back FROM deployments WHERE rolls_back != '')
 ) AS b ON b.workspace = r.workspace AND b.deployment = r.rolls_back
+LEFT JOIN (SELECT workspace, service, team FROM services FINAL) AS s
+    ON s.workspace = r.workspace AND s.service = r.service
 LEFT JOIN blamed AS i ON i.workspace = r.workspace AND i.candidate = r.rolls_back
 ORDER BY rolled_back_at DESC, workspace, rollback
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply

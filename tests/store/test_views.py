@@ -130,13 +130,13 @@ def test_incident_candidates(world: Store) -> None:
 
 
 def test_recent_deployments(world: Store) -> None:
-    columns = "deployment, transition, changes, hours_since_previous, hours_live, incidents"
+    columns = "deployment, team, transition, changes, hours_since_previous, hours_live, incidents"
     assert ask(world, columns, "recent_deployments") == [
-        ("d4", "failed", 0, 162.0, None, 0.0),
-        ("d3", "rollback", 0, 6.0, None, 0.0),
-        ("d2", "forward", 1, 22.0, 6.0, 0.8),
-        ("d1", "forward", 1, None, 22.0, 0.4),
-        ("d5", "forward", 0, None, None, 0.0),
+        ("d4", "core", "failed", 0, 162.0, None, 0.0),
+        ("d3", "core", "rollback", 0, 6.0, None, 0.0),
+        ("d2", "core", "forward", 1, 22.0, 6.0, 0.8),
+        ("d1", "core", "forward", 1, None, 22.0, 0.4),
+        ("d5", "", "forward", 0, None, None, 0.0),
     ]
 
 
@@ -266,9 +266,12 @@ def test_change_fail_rate(world: Store) -> None:
 
 def test_rollbacks(world: Store) -> None:
     columns = (
-        "rollback, restored_tag, bad_deployment, bad_tag, bad_live_at, bad_hours, bad_changes, incidents"
+        "team, rollback, restored_tag, bad_deployment, bad_tag, bad_live_at, bad_hours, bad_changes,"
+        " incidents"
     )
-    assert ask(world, columns, "rollbacks") == [("d3", "v1", "d2", "v2", moment(MONDAY + DAY), 6.0, 1, 0.8)]
+    assert ask(world, columns, "rollbacks") == [
+        ("core", "d3", "v1", "d2", "v2", moment(MONDAY + DAY), 6.0, 1, 0.8)
+    ]
 
 
 def test_attribution_quality(world: Store) -> None:
