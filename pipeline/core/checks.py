@@ -54,7 +54,7 @@ def summarise_commit(entity: Entity) -> CommitSummary:
     repository, _, sha = entity.key.rpartition("@")
     last: dict[str, CheckFinished] = {}
     checked_at: int | None = None
-    red = flaky = False
+    flaky = False
     for event in _last_attempts(entity):
         if checked_at is None or event.time < checked_at:
             checked_at = event.time
@@ -62,14 +62,15 @@ def summarise_commit(entity: Entity) -> CommitSummary:
         # a policy is met by what people do elsewhere: a label, an approval
         if held is not None and held.outcome in _RED and event.kind != _POLICY:
             flaky = flaky or event.outcome not in _RED
-        red = red or event.outcome in _RED
         last[event.name] = event
     failed = sum(1 for event in last.values() if event.outcome in _RED)
-    violated = any(
-        isinstance(event, RuleBypassed) or (event.kind == _POLICY and event.outcome in _RED)
-        for event in entity.events()
-        if isinstance(event, RuleBypassed | CheckFinished)
-    )
+    red = violated = False
+    for told in entity.events():
+        # also an attempt that a later one outranks: within a shorter time it may be the last
+        if isinstance(told, CheckFinished) and told.outcome in _RED:
+            red = True
+            violated = violated or told.kind == _POLICY
+        violated = violated or isinstance(told, RuleBypassed)
     return CommitSummary(repository, sha, len(last), failed, violated, red, checked_at, flaky)
 
 

@@ -225,6 +225,14 @@ def test_checks_of_the_request_say_nothing_about_the_branch() -> None:
     assert (outcome(told, "api#1").checks, outcome(told, "api#1").red_checks) == (0, [])
 
 
+def test_a_failure_that_an_attempt_of_long_ago_outranks_is_still_one_that_neighbours_can_explain() -> None:
+    own = [merged("api#2", 500), check("api#2", 1, "success", attempt=2), check("api#2", 501, "failure")]
+    before = [merged("api#1", 490), check("api#1", 491, "failure")]
+    assert outcome(Told(*own), "api#2").red_checks == ["unit"]
+    assert outcome(Told(*own, *before), "api#2").red_checks == []
+    assert outcome(Told(*before, *own), "api#2").red_checks == []
+
+
 def test_a_check_that_did_not_run_for_a_week_is_new() -> None:
     week = 7 * 24
     told = Told(
