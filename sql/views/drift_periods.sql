@@ -47,3 +47,4 @@ ASOF LEFT JOIN
 ORDER BY detected_at DESC, workspace, resource
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, detected_at, resource.

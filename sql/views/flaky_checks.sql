@@ -62,3 +62,4 @@ LEFT JOIN (SELECT workspace, service, team FROM services FINAL WHERE declared) A
 ORDER BY week DESC, workspace, quarantine DESC, flake_low DESC, flake_probability DESC, repository, workflow, name
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, week, repository, workflow, name.

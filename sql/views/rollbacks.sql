@@ -52,3 +52,4 @@ LEFT JOIN blamed AS i ON i.workspace = r.workspace AND i.candidate = r.rolls_bac
 ORDER BY rolled_back_at DESC, workspace, rollback
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0
+-- Computed ahead by: workspace, rolled_back_at, rollback.
