@@ -16,12 +16,6 @@
 -- A change may have gone past review in several ways, and counts once in bypassed.
 -- Left out: changes of which no forge told, and requests of which nobody told more than the merge: it is not known
 -- whether they were reviewed.
-WITH known AS
-(
-    SELECT workspace, if(max(received_at) < now64(6) - INTERVAL 2 HOUR, max(received_at), now64(6)) AS as_of
-    FROM events
-    GROUP BY workspace
-)
 SELECT
     workspace,
     toStartOfWeek(assumeNotNull(merged_at), 1) AS week,
@@ -53,7 +47,7 @@ FROM
             ]
         ) AS dimensions
     FROM (SELECT * FROM compliance FINAL WHERE state = 'merged' AND isNotNull(merged_at)) AS c
-    INNER JOIN known AS k ON k.workspace = c.workspace
+    INNER JOIN as_of AS k ON k.workspace = c.workspace
 )
 ARRAY JOIN dimensions AS d
 GROUP BY workspace, week, dimension, value

@@ -6,12 +6,6 @@
 --   as_of       the moment that it is shown as of: now, or where nothing was received for two hours (an import), the
 --               newest receipt of the workspace
 -- Left out: nothing.
-WITH known AS
-(
-    SELECT workspace, if(max(received_at) < now64(6) - INTERVAL 2 HOUR, max(received_at), now64(6)) AS as_of
-    FROM events
-    GROUP BY workspace
-)
 SELECT
     r.workspace AS workspace,
     r.resource AS resource,
@@ -25,7 +19,7 @@ SELECT
     p.deployment != '' AND p.begun_at <= r.detected_at AS explained,
     k.as_of AS as_of
 FROM (SELECT * FROM drifts FINAL) AS r
-INNER JOIN known AS k ON k.workspace = r.workspace
+INNER JOIN as_of AS k ON k.workspace = r.workspace
 LEFT JOIN (SELECT workspace, service, team FROM services FINAL) AS s
     ON s.workspace = r.workspace AND s.service = r.service
 ASOF LEFT JOIN

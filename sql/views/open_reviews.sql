@@ -11,12 +11,6 @@
 --   overdue         1 when that is over
 --   open_hours      how long it has been open, by the clock
 -- Left out: requests that are merged or abandoned.
-WITH known AS
-(
-    SELECT workspace, if(max(received_at) < now64(6) - INTERVAL 2 HOUR, max(received_at), now64(6)) AS as_of
-    FROM events
-    GROUP BY workspace
-)
 SELECT
     r.workspace AS workspace,
     r.change AS change,
@@ -51,7 +45,7 @@ FROM
         toUInt8(ifNull(o.review_due_at < k.as_of, 0)) AS overdue,
         round(dateDiff('second', o.opened_at, k.as_of) / 3600, 2) AS open_hours
     FROM (SELECT * FROM reviews FINAL WHERE state = 'open') AS o
-    INNER JOIN known AS k ON k.workspace = o.workspace
+    INNER JOIN as_of AS k ON k.workspace = o.workspace
 ) AS r
 ORDER BY working_hours DESC NULLS LAST, turn_hours DESC, workspace, change
 -- Computed ahead by: workspace, change.

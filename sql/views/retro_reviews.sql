@@ -8,12 +8,6 @@
 --   as_of          the moment that it is shown as of: now, or where nothing was received for two hours (an import),
 --                  the newest receipt of the workspace
 -- Left out: changes by programs.
-WITH known AS
-(
-    SELECT workspace, if(max(received_at) < now64(6) - INTERVAL 2 HOUR, max(received_at), now64(6)) AS as_of
-    FROM events
-    GROUP BY workspace
-)
 SELECT
     c.workspace AS workspace,
     c.change AS change,
@@ -35,6 +29,6 @@ SELECT
     round(dateDiff('second', c.merged_at, c.retro_reviewed_at) / 3600, 2) AS done_hours,
     k.as_of AS as_of
 FROM (SELECT * FROM compliance FINAL WHERE notEmpty(bypassed) AND NOT bot) AS c
-INNER JOIN known AS k ON k.workspace = c.workspace
+INNER JOIN as_of AS k ON k.workspace = c.workspace
 ORDER BY isNull(retro_reviewed_at) DESC, retro_review_due_at, workspace, change
 -- Computed ahead by: workspace, merged_at, change.

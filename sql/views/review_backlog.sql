@@ -15,12 +15,6 @@
 --   by_bots                number of open requests by programs, which count nowhere else in the row
 -- Left out: requests that are merged or abandoned. Of one that waits, at most 60 working windows count (12 weeks of
 -- five days, fewer where people of several zones are waited on).
-WITH known AS
-(
-    SELECT workspace, if(max(received_at) < now64(6) - INTERVAL 2 HOUR, max(received_at), now64(6)) AS as_of
-    FROM events
-    GROUP BY workspace
-)
 SELECT
     workspace,
     d.1 AS dimension,
@@ -62,7 +56,7 @@ FROM
             )
         ) AS dimensions
     FROM (SELECT * FROM reviews FINAL WHERE state = 'open') AS o
-    INNER JOIN known AS k ON k.workspace = o.workspace
+    INNER JOIN as_of AS k ON k.workspace = o.workspace
 )
 ARRAY JOIN dimensions AS d
 GROUP BY workspace, dimension, value

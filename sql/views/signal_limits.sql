@@ -28,12 +28,7 @@ SELECT
     toUInt8(ifNull(t.signal::String, '') != '') AS declared,
     b.8 AS mitigation,
     k.as_of AS as_of
-FROM
-(
-    SELECT workspace, if(max(received_at) < now64(6) - INTERVAL 2 HOUR, max(received_at), now64(6)) AS as_of
-    FROM events
-    GROUP BY workspace
-) AS k
+FROM as_of AS k
 CROSS JOIN
 (
     SELECT arrayJoin(

@@ -18,12 +18,6 @@
 --   as_of           the moment that this is told at: now, or where nothing was received for two hours (an import), the
 --                   newest receipt of the workspace
 -- Left out: nothing. Objectives that only one side knows are shown without a budget.
-WITH known AS
-(
-    SELECT workspace, if(max(received_at) < now64(6) - INTERVAL 2 HOUR, max(received_at), now64(6)) AS as_of
-    FROM events
-    GROUP BY workspace
-)
 SELECT
     b.workspace AS workspace,
     b.service AS service,
@@ -46,7 +40,7 @@ SELECT
     round(if(b.counted_until_at > k.as_of, 0, dateDiff('second', b.counted_until_at, k.as_of)) / 3600, 2) AS silent_hours,
     k.as_of AS as_of
 FROM (SELECT * FROM budgets FINAL) AS b
-INNER JOIN known AS k ON k.workspace = b.workspace
+INNER JOIN as_of AS k ON k.workspace = b.workspace
 LEFT JOIN (SELECT workspace, service, team FROM services FINAL) AS s
     ON s.workspace = b.workspace AND s.service = b.service
 ORDER BY remaining ASC NULLS LAST, workspace, service, environment, slo

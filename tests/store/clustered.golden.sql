@@ -136,6 +136,7 @@ ALTER TABLE reviews ON CLUSTER `replicas`
 ALTER TABLE reviews ON CLUSTER `replicas`
 ALTER TABLE events_threshold_set ON CLUSTER `replicas`
 ALTER TABLE thresholds ON CLUSTER `replicas`
+CREATE OR REPLACE VIEW as_of ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW budget_alarms ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW budget_by_deployment ON CLUSTER `replicas` AS

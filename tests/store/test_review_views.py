@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from pipeline.core.facts import Fact, ReviewFact
 from pipeline.store import Store
-from tests.store.rows import DAY, MONDAY, WORKSPACE, batch, event, moment
+from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, moment
 from tests.store.world import ask, fill, reviewed
 
 
@@ -149,3 +151,15 @@ def test_what_is_received_now_is_shown_as_of_now(store: Store) -> None:
     tick = event("clock_ticked", id="t1", source="clock", time=now, received_at=now, clock="clock")
     store.insert_events("clock_ticked", WORKSPACE, batch("clock_ticked", [tick]))
     assert store.query(question).rows == [(4, 4, 3)]
+
+
+def test_as_of(store: Store) -> None:
+    hour_ago = time.time_ns() // 1_000 - HOUR
+    for workspace, received_at in (("live", hour_ago), ("imported", MONDAY)):
+        told = event("change_merged", id="a", source="git", time=received_at, received_at=received_at)
+        store.insert_events("change_merged", workspace, batch("change_merged", [told]))
+    columns = "workspace, newest_at, as_of = newest_at, as_of > now64(6) - INTERVAL 1 MINUTE"
+    assert ask(store, columns, "as_of") == [
+        ("imported", moment(MONDAY), 1, 0),
+        ("live", moment(hour_ago), 0, 1),
+    ]
