@@ -81,9 +81,11 @@ def test_every_rule_of_the_examples_is_used_by_a_golden_delivery() -> None:
         ("argocd", "failed"),
         ("argocd", "drifted"),
         ("argocd", "sync"),
+        ("flux", "drifted"),
+        ("flux", "corrected"),
     }
     rules = sum(len(load_mapping(path.read_text(), path.name).rules) for path in MAPPINGS.glob("*.yaml"))
-    assert rules == 6
+    assert rules == 8
 
 
 def test_every_field_of_every_record_can_be_told() -> None:
@@ -315,7 +317,7 @@ def test_what_is_no_mapping_is_named(text: str, reason: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from(["jenkins", "argocd"]), st.data())
+@given(st.sampled_from(["jenkins", "argocd", "flux"]), st.data())
 def test_any_json_is_an_event_or_an_invalid_event(name: str, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from([path for path in goldens("mappings") if path.stem.startswith(name)]))
     body = json.loads(golden(path).body)
