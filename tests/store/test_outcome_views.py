@@ -201,13 +201,18 @@ def test_change_size(world: Store) -> None:
     ]
 
 
-def test_review_quality_leaves_generated_lines_out(store: Store) -> None:
-    told = {"state": "merged", "merged_at": MONDAY, "lines": 60, "approval_seconds": 30}
-    for generated, stampable in ((None, 1), (10, 1), (11, 0)):
-        review = reviewed("acme/api#1", MONDAY, generated_lines=generated, **told)
-        store.insert_facts("reviews", WORKSPACE, 10 + (generated or 0), [review])
-        found = ask(store, "stampable", "review_quality", "WHERE dimension = 'all'")
-        assert found == [(stampable,)]
+def test_only_an_approval_with_a_limit_can_be_a_rubber_stamp(store: Store) -> None:
+    told = {"state": "merged", "merged_at": MONDAY, "lines": 60}
+    reviews = [
+        reviewed("acme/api#1", MONDAY, stamp_seconds=108, approval_seconds=30, rubber_stamp=True, **told),
+        reviewed("acme/api#2", MONDAY, stamp_seconds=108, approval_seconds=300, **told),
+        reviewed("acme/api#3", MONDAY, stamp_seconds=108, **told),
+        # of its lines too few were written by people
+        reviewed("acme/api#4", MONDAY, approval_seconds=30, generated_lines=11, **told),
+    ]
+    store.insert_facts("reviews", WORKSPACE, 10, reviews)
+    found = ask(store, "stampable, rubber_stamps", "review_quality", "WHERE dimension = 'all'")
+    assert found == [(2, 1)]
 
 
 LEAD = (
