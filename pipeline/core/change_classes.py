@@ -16,7 +16,7 @@ CODE = "code"
 DOCS = "docs"
 PATHS_REMEMBERED_MAX = 16_384
 #: an expression that nothing matches
-NOTHING = "(?!)"
+_NOTHING = "(?!)"
 
 
 class Patterns(NamedTuple):
@@ -200,7 +200,7 @@ def _is_rooted(pattern: str) -> bool:
 
 def _one_of(kinds: Sequence[Sequence[str]]) -> re.Pattern[str]:
     """An expression with a group for each kind; of those that match, the first one is told."""
-    return re.compile("|".join(f"({'|'.join(found) or NOTHING})" for found in kinds) or NOTHING)
+    return re.compile("|".join(f"({'|'.join(found) or _NOTHING})" for found in kinds) or _NOTHING)
 
 
 class Classes:

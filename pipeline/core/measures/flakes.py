@@ -98,14 +98,6 @@ class Estimates:
         return [self._known[table] for table in tables]
 
 
-def estimate(patterns: Mapping[Pattern, int], limits: FlakeLimits) -> Estimate:
-    """The posterior mean, and the interval that holds ``limits.interval`` of the posterior.
-
-    ``patterns`` says on how many commits the runs went so.
-    """
-    return Estimates(limits).of([table_of(patterns)])[0]
-
-
 def _estimate(patterns: Sequence[Pattern], commits: _Floats, limits: FlakeLimits) -> list[Estimate]:
     """Several tables of the same patterns at once: a row of ``commits`` each, which sees no other row."""
     flakes = _FLAKE_MAX * np.linspace(0.0, 1.0, _FLAKE_CELLS + 1)[None] ** 2

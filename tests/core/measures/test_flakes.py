@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.limits import FlakeLimits
-from pipeline.core.measures.flakes import Estimate, Estimates, Pattern, estimate, table_of
+from pipeline.core.measures.flakes import Estimate, Estimates, Pattern, table_of
 from tests.core.measures.run_by_run import posterior
 
 LIMITS = FlakeLimits()
@@ -24,6 +24,11 @@ GREEN, AGAIN, RED, BROKEN = (
     Pattern(2, 2, True),
 )
 ATTEMPTS_MAX = 3
+
+
+def estimate(patterns: Mapping[Pattern, int], limits: FlakeLimits) -> Estimate:
+    """What is thought of one table alone."""
+    return Estimates(limits).of([table_of(patterns)])[0]
 
 
 @pytest.mark.parametrize(
