@@ -49,6 +49,10 @@ test: check examples ## what a change has to pass: `make check`, then every test
 long: $(VENV)/.dev examples ## the tests that `make test` leaves out, but for the nightly ones: clusters that break, many processes
 	$(BIN)/python -m pytest -m "long and not nightly" $(TESTS) $(ARGS)
 
+.PHONY: generate
+generate: $(VENV)/.dev ## write Grafana's dashboards and alert rules anew from the panels (pipeline/panels)
+	$(BIN)/python -m grafana.build
+
 .PHONY: check
 check: $(VENV)/.dev ## style, types and the rules of the house (ruff, mypy --strict, imports, words)
 	$(BIN)/ruff check .

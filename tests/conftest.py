@@ -38,13 +38,26 @@ _ONE_BY_ONE = {
 _ROOT = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side (`-n 2 --dist loadgroup`), those of one module stay together."""
+    """Where tests run side by side (`-n 2 --dist loadgroup`), those of one module stay together.
+
+    First of all: what hands tests out reads the groups in the same call.
+    """
     for item in items:
         room, *rest = item.path.relative_to(_ROOT).parts
         item.add_marker(
             pytest.mark.xdist_group("one by one" if rest and room in _ONE_BY_ONE else item.path.name)
         )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Whether those that stay together really do: with a newer pytest none did, and nothing said so."""
+    if getattr(session.config.option, "loadgroup", False):
+        alone = [item.nodeid for item in session.items if "@" not in item.nodeid.rpartition("]")[2]]
+        if alone:
+            raise pytest.UsageError(f"pytest-xdist keeps no group together, {alone[0]} has none")
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

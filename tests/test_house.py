@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "collector": set(),
     "measuring": set(),
     "credentials": set(),
+    "panels": set(),
     "settings": {"cluster_settings", "credentials", "live_settings"},
     "live_settings": {"sources"},
     "cluster_settings": set(),

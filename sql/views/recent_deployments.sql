@@ -7,6 +7,8 @@
 --   hours_live            hours until it was replaced; null: it is live still, or never was
 --   incidents             sum of its probabilities over all incidents: how many it caused, in expectation
 --   link_rule             how its changes were found
+--   fraction              share of the traffic that it has (0 to 1), while it is rolled out; null: not told
+--   previous              the deployment before it in the same service and environment; empty: none known
 -- Left out: nothing.
 WITH blamed AS
 (
@@ -27,29 +29,24 @@ SELECT
     d.outcome AS outcome,
     d.changes AS changes,
     d.additions AS additions,
-    round(
-        dateDiff(
-            'second',
-            lagInFrame(toNullable(d.live_at)) OVER
-            (
-                PARTITION BY d.workspace, d.service, d.environment
-                ORDER BY d.live_at, d.deployment
-                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ),
-            d.live_at
-        ) / 3600, 2
-    ) AS hours_since_previous,
+    round(dateDiff('second', p.live_at, d.live_at) / 3600, 2) AS hours_since_previous,
     round(dateDiff('second', d.live_at, d.replaced_at) / 3600, 2) AS hours_live,
     round(b.expected, 3) AS incidents,
     d.link_rule AS link_rule,
+    d.fraction AS fraction,
+    d.repository AS repository,
+    d.sha AS sha,
+    d.previous AS previous,
     d.deployment AS deployment
 FROM
 (
     SELECT
         workspace, deployment, live_at, service, environment, kind, tag, transition, outcome,
-        changes, additions, replaced_at, link_rule
+        changes, additions, replaced_at, link_rule, fraction, previous, repository, sha
     FROM deployments FINAL
 ) AS d
+LEFT JOIN (SELECT workspace, deployment, toNullable(live_at) AS live_at FROM deployments FINAL) AS p
+    ON p.workspace = d.workspace AND p.deployment = d.previous
 LEFT JOIN (SELECT workspace, service, team FROM services FINAL) AS s
     ON s.workspace = d.workspace AND s.service = d.service
 LEFT JOIN blamed AS b ON b.workspace = d.workspace AND b.candidate = d.deployment

@@ -11,6 +11,7 @@
 --   half_spent_at, spent_at
 --                   since when more than half, or all, of it is gone; at most one period before counted_until_at
 --   fastest_burn    the highest of the burn rates of all windows: 1 spends exactly the whole budget over the period
+--   burn_rates      length of a window (5m, 1h, 3d) -> its burn rate, up to the newest bucket
 --   burning         rules that fire now
 --   counted_until_at
 --                   end of the newest bucket: the row is as of then
@@ -35,6 +36,7 @@ SELECT
     b.half_spent_at AS half_spent_at,
     b.spent_at AS spent_at,
     if(isNull(b.consumed), NULL, arrayMax(mapValues(b.burn_rates))) AS fastest_burn,
+    b.burn_rates AS burn_rates,
     b.burning AS burning,
     b.counted_until_at AS counted_until_at,
     round(if(b.counted_until_at > k.as_of, 0, dateDiff('second', b.counted_until_at, k.as_of)) / 3600, 2) AS silent_hours,

@@ -9,6 +9,9 @@
 --                whether it is the cause is the verdict's to say
 --   change       the likeliest change of that deployment, with its share (0 to 1) of the incident's probability; empty
 --                when the verdict is that no deployment did it, or one that nobody reported
+--   rollback_target  deploy tag (else the key of the deployment) to go back to; empty: none
+--   resolved_at  null: it is open
+--   team         who owns the service that was deployed, else the incident's own; empty: nobody declared it
 -- Left out: all candidates but the likeliest (incident_candidates has them).
 WITH
     suspects AS
@@ -65,7 +68,9 @@ SELECT
     c.suspect_change_probability AS change_probability,
     m.title AS change_title,
     m.author AS author,
-    i.rollback_target AS rollback_target
+    i.rollback_target AS rollback_target,
+    i.resolved_at AS resolved_at,
+    o.team AS team
 FROM (SELECT * FROM incidents FINAL) AS i
 LEFT JOIN suspects AS s ON s.workspace = i.workspace AND s.incident = i.incident
 LEFT JOIN
@@ -84,6 +89,8 @@ LEFT JOIN
     -- there may be a thousand times as many
     WHERE (workspace, change) IN (SELECT workspace, suspect_change FROM suspect_changes)
 ) AS m ON m.workspace = c.workspace AND m.change = c.suspect_change
+LEFT JOIN (SELECT workspace, service, team FROM services FINAL) AS o
+    ON o.workspace = i.workspace AND o.service = if(d.service != '', d.service, i.service)
 ORDER BY opened_at DESC, workspace, incident
 -- one thread that reads long blocks: FINAL and the order are merges of sorted rows, which more threads only multiply
 SETTINGS max_threads = 1, preferred_block_size_bytes = 0

@@ -136,6 +136,8 @@ ALTER TABLE reviews ON CLUSTER `replicas`
 ALTER TABLE reviews ON CLUSTER `replicas`
 ALTER TABLE events_threshold_set ON CLUSTER `replicas`
 ALTER TABLE thresholds ON CLUSTER `replicas`
+CREATE TABLE IF NOT EXISTS telemetry_traces ON CLUSTER `replicas`
+CREATE TABLE IF NOT EXISTS telemetry_logs ON CLUSTER `replicas`
 CREATE OR REPLACE VIEW as_of ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW budget_alarms ON CLUSTER `replicas` AS
@@ -144,7 +146,9 @@ CREATE OR REPLACE VIEW bypasses ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_lead_time ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW change_risk ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_size ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW check_runs ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW class_outcomes ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW drift_periods ON CLUSTER `replicas` AS
@@ -178,8 +182,10 @@ CREATE OR REPLACE VIEW signal_weeks_review ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW signals ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW silent_sources ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW slo_budgets ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW smoke_tests ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW software_delivery ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW spikes ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW time_to_merge ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW unlinked ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW what_changed ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW which_change_broke_it ON CLUSTER `replicas` AS

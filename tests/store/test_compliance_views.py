@@ -7,7 +7,8 @@ import pytest
 from pipeline.core.facts import ComplianceFact, Fact
 from pipeline.store import Store
 from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, moment, row
-from tests.store.world import ask, events
+from tests.store.told import tell
+from tests.store.world import ask
 
 WEEK = "2024-01-01"
 
@@ -65,7 +66,7 @@ def governed(store: Store) -> Store:
     store.insert_facts("compliance", WORKSPACE, 1, [past("acme/api#1", "label", due=MONDAY)])
     store.insert_facts("compliance", WORKSPACE, 1, [past("acme/api#0", "label", due=MONDAY)])
     store.insert_facts("compliance", WORKSPACE, 2, [], [("acme/api#0",)])
-    events(store)
+    tell(store)
     return store
 
 

@@ -179,7 +179,7 @@ def test_unlinked_environments_and_late_events(store: Store) -> None:
     store.insert_events("check_finished", WORKSPACE, batch("check_finished", late))
     found = {line[:2]: line[2:] for line in ask(store, "kind, detail, n, of, samples", "unlinked")}
     assert found["environment without a place", "eu-1"] == (2, 8, ["x1", "x2"])
-    assert found["event that came late", "check_finished"] == (3, 4, ["c4", "c3", "c0"])
+    assert found["event that came late", "check_finished"] == (3, 5, ["c4", "c3", "c0"])
     assert not any(kind == "environment without a place" and detail != "eu-1" for kind, detail in found)
 
 
@@ -301,6 +301,7 @@ def test_event_counts(world: Store) -> None:
         ("artifact_packaged", "2024-01-01", 3, 3, 0, 1),
         # thirteen tellings: one was corrected; of the twelve imported ones one came live too
         ("change_merged", "2024-01-01", 12, 13, 11, 1),
+        ("check_finished", "2024-01-01", 1, 1, 0, 1),
         ("measurement_reported", "2024-01-01", 1, 1, 0, 1),
     ]
 
@@ -308,7 +309,7 @@ def test_event_counts(world: Store) -> None:
 def test_silent_sources(world: Store) -> None:
     columns = "source, events, usual_gap_hours, silent_hours, silence, incidents"
     assert ask(world, columns, "silent_sources") == [
-        ("ci/acme", 4, 1.0, 261.0, 261.0, 1),
+        ("ci/acme", 5, 0.75, 261.0, 348.0, 1),
         ("git/acme", 12, 24.0, 0.0, 0.0, 0),
     ]
 

@@ -31,7 +31,8 @@ from pipeline.core.facts import (
     WeeklyCountFact,
 )
 from pipeline.store import Store
-from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, batch, event, row
+from tests.store.rows import DAY, HOUR, MONDAY, WORKSPACE, row
+from tests.store.told import tell
 
 
 def facts() -> list[Fact]:
@@ -49,7 +50,7 @@ def fill(store: Store) -> None:
     store.insert_facts("deployments", WORKSPACE, 1, [deployment("d2", MONDAY, service="nobody", changes=77)])
     store.insert_facts("deployments", WORKSPACE, 1, [deployment("gone", MONDAY + DAY, service="api")])
     store.insert_facts("deployments", WORKSPACE, 2, [], [("gone",)])
-    events(store)
+    tell(store)
 
 
 def fill_superseded(store: Store) -> None:
@@ -115,7 +116,7 @@ def deployments() -> list[Fact]:
         deployment(
             "d3", MONDAY + DAY + 6 * HOUR, tag="v1", transition="rollback", previous="d2", rolls_back="d2"
         ),
-        deployment("d4", MONDAY + 8 * DAY, tag="v4", transition="failed", outcome="failure"),
+        deployment("d4", MONDAY + 8 * DAY, tag="v4", transition="failed", outcome="failure", previous="d3"),
         deployment("d5", MONDAY + HOUR, service="web", link_rule="unlinked"),
     ]
 
@@ -376,25 +377,3 @@ def governed() -> list[Fact]:
         owners_needed=1, violations=["approvals"], violation_states=["waived"],
     )  # fmt: skip
     return [went, found]
-
-
-def events(store: Store) -> None:
-    """Twelve merges told by git, one of them twice; three builds and a number by a CI that then falls
-    silent."""
-    told = [
-        event("change_merged", id=f"m{i}", source="git/acme", time=at, received_at=at, imported=True)
-        for i, at in enumerate(range(MONDAY, MONDAY + 12 * DAY, DAY))
-    ]
-    corrected = event("change_merged", id="m0", source="git/acme", time=MONDAY, title="Corrected")
-    live = event("change_merged", id="m1", source="git/acme", time=MONDAY + DAY)
-    store.insert_events("change_merged", WORKSPACE, batch("change_merged", [*told, corrected]))
-    store.insert_events("change_merged", WORKSPACE, batch("change_merged", [live, live]))
-    builds = [
-        event("artifact_packaged", id=f"a{i}", source="ci/acme", time=MONDAY + i * HOUR) for i in range(3)
-    ]
-    store.insert_events("artifact_packaged", WORKSPACE, batch("artifact_packaged", builds))
-    measured = event(
-        "measurement_reported", id="p99", source="ci/acme", time=MONDAY + 3 * HOUR, name="p99", value=1.0,
-        service="api",
-    )  # fmt: skip
-    store.insert_events("measurement_reported", WORKSPACE, batch("measurement_reported", [measured]))

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from grafana import statements as grafana_statements
+from pipeline.panels import DASHBOARDS
+from tests.grafana.sent import ALL, sent
 from tests.web.conftest import ENDLESS, SECURITY_TOKEN, Endpoint, sockets, wait_until_left
 from tests.web.kinds import KINDS, plain
 
@@ -73,6 +76,25 @@ def test_it_reads_every_table_and_view_as_in_the_process(
         assert answer["types"] == here.types
         assert answer["count"] == len(here.rows)
         assert (answer["rows"] or []) == plain(here.rows), statement
+
+
+def test_it_reads_what_every_panel_asks(endpoint: Endpoint, go_program: str) -> None:
+    begin, end = 1_700_000_000, 1_706_000_000
+    chosen = {"workspace": "acme", "deployment": "d2", "since": begin, "until": end}
+    statements = []
+    for told in DASHBOARDS:
+        everything: dict[str, object] = {choice.name: ALL for choice in told.choices}
+        statements += [
+            sent(grafana_statements.statement(panel.sql), everything | chosen, begin, end)
+            for panel in told.panels
+        ]
+    answers = go(go_program, endpoint, "lz4", *statements)
+    assert len(answers) == len(statements)
+    for asked, answer in zip(statements, answers, strict=True):
+        here = endpoint.store.query(asked)
+        assert (asked, answer["error"]) == (asked, "")
+        assert (answer["columns"], answer["types"]) == (here.columns, here.types)
+        assert (answer["rows"] or []) == plain(here.rows), asked
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "lz4"])

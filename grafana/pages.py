@@ -1,0 +1,165 @@
+"""A dashboard as Grafana keeps it: its panels in rows, what can be chosen, and what happened meanwhile."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard
+
+from grafana.drawn import PARTS_EACH, drawn, panel_id
+from grafana.statements import DATASOURCE, EVERYTHING, target
+from pipeline.panels import DASHBOARDS, Dashboard
+from pipeline.panels.choices import SINCE, UNTIL, Choice
+from pipeline.panels.panel import PARTS, Panel
+from pipeline.panels.scope import rows
+
+TAG = "aftermerge"
+#: where `aftermerge up` is found by a browser, unless somebody says otherwise
+ADDRESS = "http://127.0.0.1:8090"
+_SOURCE = dashboard.DataSourceRef(type_val=DATASOURCE["type"], uid=DATASOURCE["uid"])
+_ANNOTATIONS = (
+    (
+        "Deployments",
+        "blue",
+        f"""
+SELECT
+    live_at AS time, concat(service, ' in ', environment, ' ', tag) AS title,
+    concat(transition, ', ', toString(changes), ' changes') AS text, [service, environment] AS tags
+FROM recent_deployments
+WHERE {rows("service", at="live_at")}
+ORDER BY live_at DESC
+LIMIT 500
+""",
+    ),
+    (
+        "Incidents",
+        "red",
+        f"""
+SELECT
+    opened_at AS time, resolved_at AS timeEnd, concat(severity, ' ', title) AS title, answer AS text,
+    [service, environment] AS tags
+FROM which_change_broke_it
+WHERE {rows("service", at="opened_at")}
+ORDER BY opened_at DESC
+LIMIT 500
+""",
+    ),
+    (
+        "Past review",
+        "orange",
+        f"""
+SELECT
+    merged_at AS time, change AS title, concat('past review by ', arrayStringConcat(bypassed, ', ')) AS text,
+    [service, team] AS tags
+FROM retro_reviews
+WHERE {rows("service", at="merged_at")}
+ORDER BY merged_at DESC
+LIMIT 500
+""",
+    ),
+)
+
+
+def page(told: Dashboard) -> dict[str, Any]:
+    """The dashboard as JSON of Grafana."""
+    builder = (
+        builders.Dashboard(f"Aftermerge: {told.title}")
+        .uid(uid(told))
+        .description(told.question)
+        .tags([TAG])
+        .readonly()
+        .timezone("utc")
+        .time(f"now-{told.hours}h", "now")
+        .refresh(f"{told.refresh_seconds}s")
+        .week_start("monday")
+        .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
+        .variables([*map(_variable, told.choices), *_hidden()])
+        .links([_others()])
+        .annotations([_annotation(name, color) for name, color, _ in _ANNOTATIONS])
+    )
+    y = 0
+    for section in told.sections:
+        row = builders.Row(section.title).id(panel_id(f"{told.key} {section.title}"))
+        builder = builder.with_row(row.grid_pos(dashboard.GridPos(x=0, y=y, w=PARTS * PARTS_EACH, h=1)))
+        y += 1
+        for panel, left, top in places(section.panels):
+            builder = builder.with_panel(drawn(panel, left * PARTS_EACH, y + top))
+        y += height(section.panels)
+    made: dict[str, Any] = json.loads(json.dumps(builder.build(), cls=JSONEncoder))
+    for annotation, (_, _, sql) in zip(made["annotations"]["list"], _ANNOTATIONS, strict=True):
+        # the kit knows only annotations that Grafana keeps itself
+        annotation["target"] = target(sql, ref="Anno")
+    return made
+
+
+def uid(told: Dashboard) -> str:
+    """Its address in Grafana, which never changes."""
+    return f"aftermerge-{told.key}"
+
+
+def places(panels: tuple[Panel, ...]) -> list[tuple[Panel, int, int]]:
+    """Where each panel of a section stands, side by side while they fit: left in parts, top in lines."""
+    found, left, top, tallest = [], 0, 0, 0
+    for panel in panels:
+        if left + panel.wide > PARTS:
+            left, top, tallest = 0, top + tallest, 0
+        found.append((panel, left, top))
+        left, tallest = left + panel.wide, max(tallest, panel.tall)
+    return found
+
+
+def height(panels: tuple[Panel, ...]) -> int:
+    """How tall a section is, in lines."""
+    return max(top + panel.tall for panel, _, top in places(panels))
+
+
+def _variable(choice: Choice) -> Builder[dashboard.VariableModel]:
+    builder = (
+        builders.QueryVariable(choice.name)
+        .label(choice.title)
+        .datasource(_SOURCE)
+        .query(target(choice.sql, ref=choice.name))
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(dashboard.VariableSort.DISABLED)
+    )
+    if choice.optional:
+        builder = builder.include_all(True).all_value(EVERYTHING)
+        builder = builder.current(dashboard.VariableOption(selected=True, text="All", value="$__all"))
+    return builder
+
+
+def _hidden() -> list[Builder[dashboard.VariableModel]]:
+    """What is looked up once for all panels, and what of the choices a dashboard doesn't offer."""
+    times: list[Builder[dashboard.VariableModel]] = [
+        builders.QueryVariable(name)
+        .hide(dashboard.VariableHide.HIDE_VARIABLE)
+        .datasource(_SOURCE)
+        .query(target(sql, ref=name))
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        for name, sql in (("until", UNTIL), ("since", SINCE))
+    ]
+    address = builders.ConstantVariable("aftermerge").value(ADDRESS)
+    return [*times, address]
+
+
+def _others() -> builders.DashboardLink:
+    return (
+        builders.DashboardLink("Other dashboards")
+        .type(dashboard.DashboardLinkType.DASHBOARDS)
+        .tags([TAG])
+        .include_vars(True)
+        .keep_time(True)
+    )
+
+
+def _annotation(name: str, color: str) -> builders.AnnotationQuery:
+    return builders.AnnotationQuery().name(name).datasource(_SOURCE).enable(True).icon_color(color)
+
+
+def pages() -> dict[str, dict[str, Any]]:
+    """All dashboards, by the name of their files."""
+    return {f"{told.key}.json": page(told) for told in DASHBOARDS}
