@@ -11,9 +11,15 @@ import pytest
 
 from pipeline import resources
 from pipeline.store import AT_ONCE, Patience, Store
+from tests.conftest import Engine
 from tests.store.world import fill
 
 _numbers = count(1)
+#: tables that a test wrote into, or that hold older versions of it
+_FILLED = (
+    "SELECT name FROM system.tables WHERE database = currentDatabase() AND total_rows > 0"
+    " AND engine LIKE '%MergeTree' AND name != 'migrations'"
+)
 
 
 @pytest.fixture
@@ -23,10 +29,27 @@ def empty(dsn: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def store(empty: Store) -> Store:
-    """A database with all tables and views, and no rows."""
-    empty.migrate()
-    return empty
+def store(engine: Engine) -> Iterator[Store]:
+    """A database with all tables and views and no rows: one that a test left so, where there is one."""
+    if engine.spare:
+        store = engine.spare.pop()
+    else:
+        store = opened(engine.dsn)
+        store.migrate()
+    before = layout(store)
+    yield store
+    if layout(store) == before:
+        for (table,) in store.query(_FILLED).rows:
+            store._command(f"TRUNCATE TABLE {table} SYNC", "forget what the test wrote")
+        engine.spare.append(store)
+    else:
+        dropped(store)
+
+
+def layout(store: Store) -> list[str]:
+    """How each thing in its database was made."""
+    told = store.query("SELECT create_table_query FROM system.tables WHERE database = currentDatabase()")
+    return sorted(str(query) for (query,) in told.rows)
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +69,19 @@ def world(without_rows: Store) -> Store:
 
 def fresh(dsn: str, patience: Patience = AT_ONCE) -> Iterator[Store]:
     """A new database without any table, dropped afterwards."""
-    name = f"test_{next(_numbers)}"
-    store = Store.open(dsn, name, patience=patience)
+    store = opened(dsn, patience)
     yield store
+    dropped(store)
+
+
+def opened(dsn: str, patience: Patience = AT_ONCE) -> Store:
+    """A new database."""
+    return Store.open(dsn, f"test_{next(_numbers)}", patience=patience)
+
+
+def dropped(store: Store) -> None:
+    """Its database is gone, whatever the test did to it."""
+    name = store._database
     store._connection.writer.database = "system"  # the test may have dropped its own
     store._command(f"DROP DATABASE IF EXISTS {name} SYNC", "drop the test's database")
     store.close()
