@@ -15,7 +15,7 @@ from grafana.statements import DATASOURCE, EVERYTHING, target
 from pipeline.panels import DASHBOARDS, Dashboard
 from pipeline.panels.choices import SINCE, UNTIL, Choice
 from pipeline.panels.panel import PARTS, Panel
-from pipeline.panels.scope import rows
+from pipeline.panels.scope import lately, rows
 
 TAG = "aftermerge"
 #: where `aftermerge up` is found by a browser, unless somebody says otherwise
@@ -29,8 +29,8 @@ _ANNOTATIONS = (
 SELECT
     live_at AS time, concat(service, ' in ', environment, ' ', tag) AS title,
     concat(transition, ', ', toString(changes), ' changes') AS text, [service, environment] AS tags
-FROM recent_deployments
-WHERE {rows("service", at="live_at")}
+FROM deployment_impact
+WHERE {rows("service", at="live_at")} AND deployment IN ({lately()})
 ORDER BY live_at DESC
 LIMIT 500
 """,

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from pipeline.panels.choices import ENVIRONMENT, SERVICE, TEAM, WORKSPACE
 from pipeline.panels.panel import PARTS, Column, Dashboard, Form, Limits, Panel, Section, Target, Unit
-from pipeline.panels.scope import rows
+from pipeline.panels.scope import lately, rows
 
 _PLACE = ("service", "team", "environment")
+_WENT_LIVE = f"{rows(*_PLACE, at='live_at')} AND deployment IN ({lately()})"
+_OPEN_ONES = f"""
+    SELECT incident
+    FROM open_incidents
+    WHERE {rows(*_PLACE)} AND opened_at <= {{until:DateTime('UTC')}}
+    ORDER BY opened_at DESC, incident
+    LIMIT 20
+"""
 _CONNECT_INCIDENTS = (
     "No incident is open. If one should be: connect Alertmanager or PagerDuty, docs/sources.md says how."
 )
@@ -23,8 +31,8 @@ SELECT
     incident, opened_at, severity, service, environment, title, answer, deployment, tag,
     deployment_probability, change,
     change_title, rollback_target, team
-FROM which_change_broke_it
-WHERE {rows(*_PLACE)} AND isNull(resolved_at) AND opened_at <= {{until:DateTime('UTC')}}
+FROM open_incidents
+WHERE {rows(*_PLACE)} AND opened_at <= {{until:DateTime('UTC')}}
 ORDER BY opened_at DESC, incident
 LIMIT 20
 """,
@@ -53,17 +61,33 @@ _CANDIDATES = Panel(
     question="The likeliest candidates of each open incident, and what was weighed, strongest first.",
     form=Form.TABLE,
     sql=f"""
-SELECT incident, kind, candidate, service, tag, probability, lag_hours, speaks_for, speaks_against
-FROM incident_candidates
-WHERE workspace = {{workspace:String}} AND rank <= 5 AND incident IN
+SELECT
+    a.incident AS incident, a.kind AS kind, a.candidate AS candidate, a.service AS service, d.tag AS tag,
+    a.probability AS probability, a.lag_hours AS lag_hours, a.speaks_for AS speaks_for,
+    a.speaks_against AS speaks_against
+FROM
 (
-    SELECT incident
-    FROM which_change_broke_it
-    WHERE {rows(*_PLACE)} AND isNull(resolved_at) AND opened_at <= {{until:DateTime('UTC')}}
-    ORDER BY opened_at DESC, incident
-    LIMIT 20
-)
-ORDER BY onset_at DESC, incident, probability DESC, candidate
+    SELECT *
+    FROM candidate_evidence
+    WHERE workspace = {{workspace:String}} AND rank <= 5 AND incident IN ({_OPEN_ONES})
+) AS a
+LEFT JOIN
+(
+    SELECT deployment, tag
+    FROM deployments FINAL
+    WHERE workspace = {{workspace:String}} AND deployment IN
+    (
+        SELECT candidate
+        FROM attributions
+        WHERE workspace = {{workspace:String}} AND rank <= 5 AND incident IN
+        (
+            SELECT incident
+            FROM incidents FINAL
+            WHERE workspace = {{workspace:String}} AND isNull(resolved_at)
+        )
+    )
+) AS d ON d.deployment = a.candidate
+ORDER BY a.onset_at DESC, incident, probability DESC, candidate
 LIMIT 60
 """,
     columns=(
@@ -94,11 +118,11 @@ SELECT
     d.transition AS transition,
     d.changes AS changes, d.incidents AS incidents, s.spent AS spent, d.team AS team,
     d.deployment AS deployment
-FROM (SELECT * FROM recent_deployments WHERE {rows(*_PLACE, at="live_at")}) AS d
+FROM (SELECT * FROM deployment_impact WHERE {_WENT_LIVE}) AS d
 LEFT JOIN
 (
     SELECT deployment, toNullable(max(spent)) AS spent
-    FROM budget_by_deployment
+    FROM budget_spending FINAL
     WHERE {rows(at="live_at")}
     GROUP BY deployment
 ) AS s ON s.deployment = d.deployment
@@ -128,8 +152,8 @@ _ROLLOUTS = Panel(
     form=Form.TABLE,
     sql=f"""
 SELECT live_at, service, environment, tag, outcome, fraction, deployment
-FROM recent_deployments
-WHERE {rows(*_PLACE, at="live_at")} AND (fraction < 1 AND isNull(hours_live) OR transition = 'failed')
+FROM deployment_impact
+WHERE {_WENT_LIVE} AND (fraction < 1 AND isNull(hours_live) OR transition = 'failed')
 ORDER BY live_at DESC, deployment
 LIMIT 30
 """,

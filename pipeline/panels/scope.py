@@ -45,3 +45,11 @@ def rows(*cuts: str, at: str = "") -> str:
         conditions.append(f"{at} >= {{since:DateTime('UTC')}} AND {at} <= {{until:DateTime('UTC')}}")
     conditions += [f"({_chosen(name)} = '' OR {name} = {_chosen(name)})" for name in cuts]
     return " AND ".join(conditions)
+
+
+def lately() -> str:
+    """Keys of what went live in the time: found by one column, so that everything else is read by key.
+
+    A superseded row may name one too many; the condition of ``rows`` is asked of what holds.
+    """
+    return f"SELECT deployment FROM deployments WHERE {rows(at='live_at')}"

@@ -20,14 +20,14 @@ SELECT
     a.environment AS environment,
     d.tag AS tag,
     a.live_at AS live_at,
-    round(a.lag_seconds / 3600, 2) AS lag_hours,
+    a.lag_hours AS lag_hours,
     d.changes AS changes,
     d.transition AS transition,
-    arrayMap(f -> f.1, arraySort(f -> -f.2, arrayFilter(f -> f.2 > 0, CAST(a.factors, 'Array(Tuple(String, Float64))')))) AS speaks_for,
-    arrayMap(f -> f.1, arraySort(f -> f.2, arrayFilter(f -> f.2 < 0, CAST(a.factors, 'Array(Tuple(String, Float64))')))) AS speaks_against,
+    a.speaks_for AS speaks_for,
+    a.speaks_against AS speaks_against,
     a.factors AS factors,
     a.model AS model
-FROM (SELECT * FROM attributions FINAL) AS a
+FROM candidate_evidence AS a
 LEFT JOIN
 (
     SELECT workspace, deployment, tag, toNullable(changes) AS changes, transition

@@ -143,6 +143,7 @@ CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW budget_alarms ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW budget_by_deployment ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW bypasses ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW candidate_evidence ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_fail_rate ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_history ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW change_lead_time ON CLUSTER `replicas` AS
@@ -151,6 +152,7 @@ CREATE OR REPLACE VIEW change_size ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW check_runs ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW class_outcomes ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW deployment_frequency ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW deployment_impact ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW drift_periods ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW drift_time ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW event_counts ON CLUSTER `replicas` AS
@@ -163,6 +165,7 @@ CREATE OR REPLACE VIEW incidents_by_cause ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW main_line_failures ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW metrics_by_deployment ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW open_incidents ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW open_reviews ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW owner_coverage ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW policy_violations ON CLUSTER `replicas` AS

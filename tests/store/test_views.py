@@ -129,6 +129,21 @@ def test_incident_candidates(world: Store) -> None:
     ]
 
 
+def test_open_incidents_are_those_that_are_not_resolved(world: Store) -> None:
+    told = ask(world, "*", "which_change_broke_it", "WHERE isNull(resolved_at)")
+    assert [line[1] for line in told] == ["i2", "i3"]
+    assert ask(world, "*", "open_incidents") == told
+
+
+def test_what_is_asked_at_night_says_the_same(world: Store) -> None:
+    evidence = "incident, rank, candidate, probability, lag_hours, speaks_for, speaks_against, factors, model"
+    assert ask(world, evidence, "candidate_evidence") == ask(world, evidence, "incident_candidates")
+    impact = (
+        "deployment, team, transition, changes, hours_live, incidents, fraction, previous, sha, link_rule"
+    )
+    assert ask(world, impact, "deployment_impact") == ask(world, impact, "recent_deployments")
+
+
 def test_recent_deployments(world: Store) -> None:
     columns = "deployment, team, transition, changes, hours_since_previous, hours_live, incidents"
     assert ask(world, columns, "recent_deployments") == [

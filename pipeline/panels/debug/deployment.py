@@ -21,7 +21,7 @@ SELECT
     service, environment, tag, live_at, hours_live, transition, outcome, repository, sha, changes,
     additions, link_rule,
     incidents, team, previous
-FROM recent_deployments
+FROM deployment_impact
 WHERE workspace = {workspace:String} AND deployment = {deployment:String}
 LIMIT 1
 """,
@@ -153,7 +153,7 @@ INCIDENTS = Panel(
     form=Form.TABLE,
     sql="""
 SELECT incident, onset_at, probability, rank, lag_hours, speaks_for, speaks_against
-FROM incident_candidates
+FROM candidate_evidence
 WHERE workspace = {workspace:String} AND candidate = {deployment:String}
 ORDER BY probability DESC, onset_at DESC, incident
 LIMIT 50
