@@ -1,0 +1,61 @@
+"""How long the panels of the dashboards take, as each dashboard asks them when it is opened."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+
+from benchmarks.figures import Figure, at_most
+from pipeline.panels import DASHBOARDS, Dashboard
+from pipeline.panels.panel import Panel
+from pipeline.store import Store
+
+RUNS = 20
+PANEL_MILLISECONDS_MAX = 200.0
+DASHBOARD_SECONDS_MAX = 2.0
+_NOTHING_CHOSEN = dict.fromkeys(("team", "service", "environment", "change_class"), "")
+
+
+def dashboards(store: Store, what: str, until: int, team: str, deployment: str) -> list[Figure]:
+    """The slowest panel of all, and the slowest dashboard: of everything, and of one team.
+
+    ``until`` is in seconds since 1970; a dashboard asks its panels one after the other here.
+    """
+    slowest, whole = (0.0, ""), (0.0, "")
+    for told in DASHBOARDS:
+        seconds = 0.0
+        for panel, p95 in _asked(store, told, until, team, deployment):
+            print(f"{panel.key:32} p95 {p95:6.0f} ms")
+            slowest = max(slowest, (p95, panel.key))
+            seconds += p95 / 1000
+        whole = max(whole, (seconds, told.key))
+    return [
+        at_most(f"{what}: slowest p95 of a panel", slowest[0], PANEL_MILLISECONDS_MAX,
+                f"{slowest[0]:.0f} ms ({slowest[1]})", f"<= {PANEL_MILLISECONDS_MAX:g} ms"),
+        at_most(f"{what}: all panels of a dashboard, one after the other", whole[0], DASHBOARD_SECONDS_MAX,
+                f"{whole[0]:.1f} s ({whole[1]})", f"<= {DASHBOARD_SECONDS_MAX:g} s"),
+    ]  # fmt: skip
+
+
+def _asked(
+    store: Store, told: Dashboard, until: int, team: str, deployment: str
+) -> Iterator[tuple[Panel, float]]:
+    times = {"since": until - told.hours * 3600, "until": until}
+    for panel in told.panels:
+        worst = 0.0
+        for chosen in ("", team):
+            parameters = {
+                **_NOTHING_CHOSEN,
+                **times,
+                "workspace": "acme",
+                "deployment": deployment,
+                "team": chosen,
+            }
+            taken = []
+            for _ in range(RUNS):
+                begun = time.perf_counter()
+                store.query(panel.sql, parameters)
+                taken.append(1000 * (time.perf_counter() - begun))
+            worst = max(worst, statistics.quantiles(taken, n=20)[-1])
+        yield panel, worst
