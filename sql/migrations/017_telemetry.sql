@@ -4,7 +4,7 @@
 
 CREATE TABLE IF NOT EXISTS telemetry_traces
 (
-    Timestamp          DateTime64(9) COMMENT 'When the span began',
+    Timestamp          DateTime64(9, 'UTC') COMMENT 'When the span began',
     TraceId            String COMMENT 'Trace that it belongs to',
     SpanId             String COMMENT 'Its own id',
     ParentSpanId       String COMMENT 'Span that it is part of; empty: none',
@@ -22,7 +22,7 @@ COMMENT 'Spans of requests, as the OpenTelemetry Collector writes them; empty wh
 
 CREATE TABLE IF NOT EXISTS telemetry_logs
 (
-    Timestamp          DateTime64(9) COMMENT 'When it was logged',
+    Timestamp          DateTime64(9, 'UTC') COMMENT 'When it was logged',
     TraceId            String COMMENT 'Trace that it belongs to; empty: none',
     SpanId             String COMMENT 'Span that it belongs to; empty: none',
     SeverityText       LowCardinality(String) COMMENT 'Level, as the service calls it',

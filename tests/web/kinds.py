@@ -21,6 +21,7 @@ KINDS = """
     toDate('2024-01-02') AS d, toDate32('1960-01-02') AS d32,
     toDateTime('2024-01-02 03:04:05', 'UTC') AS t,
     toDateTime64('2024-01-02 03:04:05.678901', 6, 'UTC') AS t64,
+    toDateTime64('2024-01-02 03:04:05.678901', 9, 'UTC') AS t9,
     toDateTime64('2024-06-30 23:59:59.000001', 6, 'UTC')::Nullable(DateTime64(6, 'UTC')) AS some_time,
     NULL::Nullable(DateTime64(6, 'UTC')) AS no_time,
     toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0') AS uuid, toIPv4('1.2.3.4') AS ip4, toIPv6('::1') AS ip6,
@@ -40,6 +41,7 @@ KINDS = """
     map('a', 1, 'b', 2)::Map(LowCardinality(String), Int64) AS counts,
     map('a', 0.5, 'b', -2)::Map(LowCardinality(String), Float64) AS factors,
     map()::Map(LowCardinality(String), Float64) AS no_factors,
+    map('service.version', 'v1')::Map(LowCardinality(String), String) AS attributes,
     [(1, 'a')]::Nested(p Int8, q String) AS n,
     [(1, NULL)]::Array(Tuple(Int8, Nullable(DateTime64(6, 'UTC')))) AS deep, (1.5, 2.5)::Point AS point
 """
