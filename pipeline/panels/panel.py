@@ -155,3 +155,9 @@ class Dashboard(NamedTuple):
 #: of how many the row beside it speaks; and the week that it is about
 N: Final = Column("n", "n", Unit.COUNT)
 WEEK: Final = Column("week", "Week", Unit.DAY)
+#: how hours are spread: half, three quarters and nine tenths of them are below
+SPREAD: Final = (
+    Column("median", "median", Unit.HOURS),
+    Column("p75", "75 %", Unit.HOURS),
+    Column("p90", "90 %", Unit.HOURS),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.panels.panel import PARTS, WEEK, Column, Form, Limits, N, Panel, Target, Unit
+from pipeline.panels.panel import PARTS, SPREAD, WEEK, Column, Form, Limits, N, Panel, Target, Unit
 from pipeline.panels.scope import OF_DELIVERY, OF_REVIEW, cut, weeks
 
 
@@ -65,9 +65,7 @@ ORDER BY week
 """,
     columns=(
         WEEK,
-        Column("median", "median", Unit.HOURS),
-        Column("p75", "75 %", Unit.HOURS),
-        Column("p90", "90 %", Unit.HOURS),
+        *SPREAD,
         N,
     ),
     cuts=OF_REVIEW,

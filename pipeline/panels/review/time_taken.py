@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.panels.panel import WEEK, Column, Form, N, Panel, Unit
+from pipeline.panels.panel import SPREAD, WEEK, Column, Form, N, Panel, Unit
 from pipeline.panels.review.now import CONNECT
 from pipeline.panels.scope import OF_REVIEW, period, weeks
 
@@ -21,9 +21,7 @@ ORDER BY week
 """,
     columns=(
         WEEK,
-        Column("median", "median", Unit.HOURS),
-        Column("p75", "75 %", Unit.HOURS),
-        Column("p90", "90 %", Unit.HOURS),
+        *SPREAD,
         N,
     ),
     cuts=OF_REVIEW,
@@ -44,9 +42,7 @@ ORDER BY week
 """,
     columns=(
         WEEK,
-        Column("median", "median", Unit.HOURS),
-        Column("p75", "75 %", Unit.HOURS),
-        Column("p90", "90 %", Unit.HOURS),
+        *SPREAD,
         N,
     ),
     cuts=OF_REVIEW,
