@@ -36,6 +36,10 @@ help: ## show what can be made
 demo: $(VENV)/.runtime ## import the shipped real history and show which changes broke production
 	$(BIN)/aftermerge demo $(ARGS)
 
+.PHONY: demo-web
+demo-web: $(VENV)/.runtime ## the same in a browser, beside a made-up organisation, until Ctrl-C
+	$(BIN)/aftermerge demo --web $(ARGS)
+
 .PHONY: examples
 examples: $(VENV)/.dev ## fetch what some tests need into the user's cache: GitHub's payloads (npm), Kafka, a registry and JDBC (Maven)
 	@$(BIN)/python -m tests.sources.github_examples
@@ -52,6 +56,10 @@ long: $(VENV)/.dev examples ## the tests that `make test` leaves out, but for th
 .PHONY: generate
 generate: $(VENV)/.dev ## write Grafana's dashboards and alert rules anew from the panels (pipeline/panels)
 	$(BIN)/python -m grafana.build
+
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## take the pictures of docs/pictures anew from the demo (needs Chromium)
+	$(BIN)/python -m tests.pages.screenshots
 
 .PHONY: check
 check: $(VENV)/.dev ## style, types and the rules of the house (ruff, mypy --strict, imports, words)

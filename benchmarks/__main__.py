@@ -39,6 +39,7 @@ PARTS = {
     "restore": "benchmarks.cluster:restore",
     "visible": "benchmarks.visible:visible",
     "simulate": "benchmarks.simulate:simulate",
+    "viewers": "benchmarks.viewers:figures",
 }
 MARKS = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 

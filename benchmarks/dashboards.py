@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Iterator
+from functools import partial
 
-from benchmarks.figures import Figure, at_most
+from benchmarks.figures import Figure, at_most, p95_milliseconds
 from pipeline.panels import DASHBOARDS, Dashboard
 from pipeline.panels.panel import Panel
 from pipeline.store import Store
 
-RUNS = 20
 PANEL_MILLISECONDS_MAX = 200.0
 DASHBOARD_SECONDS_MAX = 2.0
 _NOTHING_CHOSEN = dict.fromkeys(("team", "service", "environment", "change_class"), "")
@@ -52,10 +50,5 @@ def _asked(
                 "deployment": deployment,
                 "team": chosen,
             }
-            taken = []
-            for _ in range(RUNS):
-                begun = time.perf_counter()
-                store.query(panel.sql, parameters)
-                taken.append(1000 * (time.perf_counter() - begun))
-            worst = max(worst, statistics.quantiles(taken, n=20)[-1])
+            worst = max(worst, p95_milliseconds(partial(store.query, panel.sql, parameters)))
         yield panel, worst

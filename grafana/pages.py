@@ -42,7 +42,7 @@ LIMIT 500
 SELECT
     opened_at AS time, resolved_at AS timeEnd, concat(severity, ' ', title) AS title, answer AS text,
     [service, environment] AS tags
-FROM which_change_broke_it
+FROM incident_answers
 WHERE {rows("service", at="opened_at")}
 ORDER BY opened_at DESC
 LIMIT 500

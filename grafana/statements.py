@@ -11,7 +11,7 @@ TYPE = "grafana-clickhouse-datasource"
 DATASOURCE = {"type": TYPE, "uid": UID}
 PLUGIN_VERSION = "4.20.0"
 #: of the data source: how an answer is read
-TIME_SERIES, TABLE, LOGS = 0, 1, 2
+TABLE, LOGS = 1, 2
 
 _PARAMETER = re.compile(r"\{(\w+):(String|DateTime\('UTC'\))\}")
 _MACROS = {"from": "$__fromTime", "to": "$__toTime"}
@@ -41,7 +41,7 @@ def target(sql: str, *, format_: int = TABLE, ref: str = "A") -> dict[str, objec
         "editorType": "sql",
         "format": format_,
         "pluginVersion": PLUGIN_VERSION,
-        "queryType": {TIME_SERIES: "timeseries", TABLE: "table", LOGS: "logs"}[format_],
+        "queryType": {TABLE: "table", LOGS: "logs"}[format_],
         "rawSql": statement(sql),
         "refId": ref,
     }

@@ -72,7 +72,7 @@ FOR_THE_COMMAND_LINE_ONLY = {"cli", "settings", "actions"}
 
 #: third party -> the modules or rooms of the package that may import it (None: any)
 HOMES: dict[str, set[str] | None] = {
-    "anyio": {"web"},
+    "anyio": {"pages", "web"},
     "chdb": {"store"},
     "click": {"cli"},
     "confluent_kafka": {"log.kafka"},
@@ -81,6 +81,7 @@ HOMES: dict[str, set[str] | None] = {
     "fastavro": {"codec"},
     "holidays": {"sources"},
     "httptools": {"receive"},
+    "jinja2": {"pages"},
     "jmespath": {"sources"},
     "lz4": {"web"},
     "msgspec": None,
@@ -94,7 +95,7 @@ HOMES: dict[str, set[str] | None] = {
     "pyruhvro": {"codec"},
     "rich": {"cli"},
     "sqlite3": {"log.sqlite"},
-    "starlette": {"health", "receive", "web", "cli"},
+    "starlette": {"health", "pages", "receive", "web", "cli"},
     "urllib3": {"registry"},
     "uvicorn": {"receive", "web"},
     "uvloop": {"receive"},

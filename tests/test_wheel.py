@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 INSTALL_TRIES_MAX = 3
 RETRY_WAIT_SECONDS = 5
 OUTPUT_SHOWN_CHARACTERS_MAX = 4_000
+#: what stands beside the code of pages and has to travel with it
+_PAGES_NEED = {".html", ".css", ".js", ".svg", ".txt"}
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +74,9 @@ def test_the_wheel_carries_schemas_sql_and_examples(wheel: Path) -> None:
         assert files, f"{directory}/ is empty: the wheel could not run the demo"
         missing = {f"pipeline/_data/{path.relative_to(ROOT)}" for path in files} - carried
         assert not missing
+    beside_code = [path for path in (ROOT / "pipeline" / "pages").rglob("*") if path.suffix in _PAGES_NEED]
+    assert beside_code
+    assert not {str(path.relative_to(ROOT)) for path in beside_code} - carried
     strangers = {name for name in carried if not re.match(r"pipeline/|aftermerge-[^/]+\.dist-info/", name)}
     assert not strangers, "the wheel puts files of its own beside other people's packages"
 

@@ -82,11 +82,14 @@ _SAYS = {
 
 @click.command(
     short_help="A real history, attributed, and what to try next.",
-    epilog=examples("aftermerge demo", "aftermerge --data /tmp/try demo"),
+    epilog=examples("aftermerge demo", "aftermerge --data /tmp/try demo", "aftermerge demo --web"),
+)
+@click.option(
+    "--web", is_flag=True, help="Then make an organisation up, too, and show both in a browser, until Ctrl-C."
 )
 @shared_options
 @click.pass_obj
-def demo(invocation: Invocation) -> None:
+def demo(invocation: Invocation, *, web: bool) -> None:
     """Import the shipped real history, attribute its incidents, and show what there is to see.
 
     The history holds facts of 44 services of GOV.UK, August 2023 to February 2025: changes, production
@@ -116,6 +119,10 @@ def demo(invocation: Invocation) -> None:
         if told:
             _show_explanation(parts, told)
         _show_next(invocation, told)
+    if web:
+        from pipeline.cli.demo_web import show
+
+        show(invocation.settings)
 
 
 def _show_what_was_read(parts: Parts, files: Sequence[Path], outcome: Outcome) -> None:
@@ -240,6 +247,7 @@ def _show_next(invocation: Invocation, incident: str) -> None:
     command = _command(invocation)
     _heading("What to try next", "everything stays in the data directory")
     for line in (
+        f"{command} demo --web",
         f"{command} explain '{incident or 'INCIDENT'}' --json",
         f"{command} sql 'SELECT * FROM which_change_broke_it LIMIT 9'",
         f"{command} evaluate",

@@ -29,6 +29,7 @@ from pipeline.cli.configuring import (
     upkeep_of,
 )
 from pipeline.cli.exits import Exit, Problem
+from pipeline.cli.showing import answers_of, let_go, pages_of, reading_served
 from pipeline.cli.stopping import stopped_by_signals
 from pipeline.cli.version import version
 from pipeline.cli.wiring import Parts, correlator, opened, rehearsed
@@ -36,25 +37,13 @@ from pipeline.credentials import WrongCredentials, read_credentials
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from starlette.types import Scope
-
     from pipeline.embedded import Embedded
     from pipeline.health import StepMeters
-    from pipeline.receive.access import Access
     from pipeline.receive.configuration import ReceiverSettings
     from pipeline.receive.keeping import KeyRing
-    from pipeline.receive.serving import Server
 
 SWITCH_SECONDS = 0.001
 STEPS_NICENESS = 10
-#: what scanners found is for the security role
-SECURITY_TABLES = frozenset({"events_finding_reported", "findings"})
-#: table -> the rows of it that everybody may read; what was refused is kept as it came, with what was in it
-SHOWN_ROWS = {
-    "events": "record != 'finding_reported'",
-    "dead_letters": "bytes = ''",
-    "signals": "signal != 'late-findings'",
-}
 
 
 def serve(settings: Settings) -> None:
@@ -160,22 +149,24 @@ def _served(
 
     settings = parts.settings
     appender = Appender(parts.log, waiting_max=receiver.limits.waiting_max, on_appended=loop.wake)
+    judge = judge_of(settings, parts.log, parts.codec, parts.store, loop.wake)
+    answers, shown = answers_of(parts), answers_of(parts)
     app = application(
         receiver,
         appender,
         stuck=loop.stuck,
         waiting=loop.waiting_for,
-        judge=judge_of(settings, parts.log, parts.codec, parts.store, loop.wake),
+        judge=judge,
         watched=_watched(settings, loop),
         registry=meters.registry,
+        pages=pages_of(parts, receiver, shown, answers, judge, loop),
     )
-    host, port = host_of(settings.listen), port_of(settings.listen)
-    server = Server(app, host=host, port=port)
+    server = Server(app, host=host_of(settings.listen), port=port_of(settings.listen))
     token = secrets.token_urlsafe(32)
     appender.start()
     try:
         with (
-            _reading_served(parts, receiver.access, token) as reading,
+            reading_served(parts, receiver.access, answers, token) as reading,
             control_served(parts.log, actions, settings.data) as socket,
         ):
             queries = reading.address if reading is not None else ""
@@ -207,49 +198,7 @@ def _served(
     finally:
         server.stop()
         appender.stop()
-
-
-@contextmanager
-def _reading_served(parts: Parts, access: Access, token: str) -> Iterator[Server | None]:
-    """The ClickHouse interface over the embedded engine; ``None`` where a server answers for itself.
-
-    Without an address it still answers on a free port of loopback: other commands ask there.
-    """
-    from starlette.applications import Starlette
-
-    from pipeline.receive.access import headers_of, peer_of
-    from pipeline.receive.serving import Server
-    from pipeline.store.ahead import also_ahead
-    from pipeline.store.answering import Answers
-    from pipeline.web.clickhouse_http import ClickHouseHttp
-
-    settings = parts.settings
-    if not settings.embedded:
-        yield None
-        return
-
-    def check(told: str, scope: Scope) -> str | None:
-        if told and secrets.compare_digest(told.encode(), token.encode()):
-            return "admin"
-        if not access.configured and not settings.clickhouse_listen:
-            return None  # open to other commands alone
-        identity = access.identify(headers_of(scope), peer_of(scope), told)
-        return str(identity.role) if identity is not None else None
-
-    hidden = dict.fromkeys(("viewer", "responder"), SECURITY_TABLES)
-    shown = dict.fromkeys(("viewer", "responder"), also_ahead(SHOWN_ROWS))
-    answers = Answers.of(parts.store)
-    endpoint = ClickHouseHttp(answers, check, hidden, shown)
-    app = Starlette(routes=endpoint.routes())
-    address = settings.clickhouse_listen or "127.0.0.1:0"
-    server = Server(app, host=host_of(address), port=port_of(address))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        # the engine must not be closed under its connections: the process would end in a crash
-        answers.close()
+        let_go(answers, shown)
 
 
 def _watched(settings: Settings, loop: Embedded) -> dict[str, tuple[str, Callable[[], float]]]:
@@ -291,6 +240,7 @@ def _say(settings: Settings, receiver: ReceiverSettings, address: str, reading: 
         f"aftermerge {version()} is up, with its data in {settings.data}",
         f"  deliveries  POST {address}/receive/{settings.workspace}/SOURCE",
         f"  sources     {', '.join(heard) or 'none yet: set AFTERMERGE_SECRET_GITHUB'}",
+        f"  pages       {address}/",
         f"  queries     {reading or 'no address is set'}",
         f"  health      {address}/healthz  /readyz  /metrics",
         "Ctrl-C stops it; nothing is lost.",

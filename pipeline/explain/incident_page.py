@@ -46,9 +46,9 @@ def incident_page(found: IncidentFindings, width: int) -> Page:
     page.line(f"  {', '.join(about)}: {safe(incident.title) or '(no title)'}")
     page.known_at(found.as_of)
     _verdict(page, found)
-    page.flow("  ", _state(found), lines_max=2)
+    page.flow("  ", state_words(found), lines_max=2)
     page.field("opened", _opened(found))
-    page.flow_field("onset", _onset(found), lines_max=2, between=": ")
+    page.flow_field("onset", onset_words(found), lines_max=2, between=": ")
     page.blank()
     shown = found.candidates[:CANDIDATES_SHOWN]
     for candidate in shown:
@@ -57,21 +57,16 @@ def incident_page(found: IncidentFindings, width: int) -> Page:
         page.line("no deployment in the window could have caused it")
     page.blank()
     page.flow_field("else", _else(found, len(shown)), lines_max=2, between=", ")
-    page.flow_field("left out", _excluded(found), lines_max=1)
-    page.flow_field("silent", _silent(found), lines_max=1)
+    page.flow_field("left out", excluded_words(found), lines_max=1)
+    page.flow_field("silent", silent_words(found), lines_max=1)
     _rollback(page, found)
     return page
 
 
 def _verdict(page: Page, found: IncidentFindings) -> None:
     incident = found.incident
-    said = next((event for event in reversed(found.verdicts) if event.verdict == "cause"), None)
-    word = incident.verdict.upper()
-    if incident.verdict == "undecided":
-        page.flow(f"{word}: ", _undecided(found), lines_max=2, between=", ")
-    else:
-        cause = _confirmed(found, said) if said is not None and word == "CONFIRMED" else _likeliest(found)
-        page.flow(f"{word}: ", cause, lines_max=2, between=", ")
+    said = _said(found)
+    page.flow(f"{incident.verdict.upper()}: ", answer_words(found), lines_max=2, between=", ")
     own = any(entry.row.service == incident.service for entry in found.candidates)
     if incident.service and incident.cause_kind != "deployment" and found.candidates and not own:
         page.line(f"  none of the candidates is a deployment of {safe(incident.service)} itself")
@@ -81,6 +76,20 @@ def _verdict(page: Page, found: IncidentFindings) -> None:
         if said.because:
             who.append(f'"{safe(said.because)}"')
         page.flow("  ", who, lines_max=2, between=": ")
+
+
+def _said(found: IncidentFindings) -> VerdictGiven | None:
+    return next((event for event in reversed(found.verdicts) if event.verdict == "cause"), None)
+
+
+def answer_words(found: IncidentFindings) -> list[str]:
+    """What caused it, as far as that is known."""
+    said = _said(found)
+    if found.incident.verdict == "undecided":
+        return _undecided(found)
+    if said is not None and found.incident.verdict == "confirmed":
+        return _confirmed(found, said)
+    return _likeliest(found)
 
 
 def _likeliest(found: IncidentFindings) -> list[str]:
@@ -128,7 +137,8 @@ def _label(candidate: Candidate) -> str:
     return deployment_label(candidate.deployment)
 
 
-def _state(found: IncidentFindings) -> list[str]:
+def state_words(found: IncidentFindings) -> list[str]:
+    """Whether the answer is final, and what it rests on."""
     incident = found.incident
     if incident.verdict == "confirmed":
         basis = "rests on a person's verdict"
@@ -157,7 +167,8 @@ def _opened(found: IncidentFindings) -> str:
     return f"{clock(incident.opened_at)} UTC, {end}{united}"
 
 
-def _onset(found: IncidentFindings) -> list[str]:
+def onset_words(found: IncidentFindings) -> list[str]:
+    """When the trouble began, and who says so."""
     incident = found.incident
     source = _ONSET.get(incident.onset_source, safe(incident.onset_source))
     at = clock(incident.onset_at, incident.opened_at)
@@ -188,9 +199,14 @@ def _candidate(page: Page, found: IncidentFindings, candidate: Candidate) -> Non
         )
 
 
+def anchor_word(found: IncidentFindings) -> str:
+    """What lags are counted from."""
+    return "the onset" if found.incident.onset_uncertainty_seconds <= 0 else "opening"
+
+
 def _when(found: IncidentFindings, row: AttributionFact) -> list[str]:
     incident = found.incident
-    anchor = "the onset" if incident.onset_uncertainty_seconds <= 0 else "opening"
+    anchor = anchor_word(found)
     if row.lag_seconds is None or row.live_at is None:
         return []
     side = "before" if row.lag_seconds >= 0 else "after"
@@ -211,27 +227,34 @@ def _else(found: IncidentFindings, shown: int) -> list[str]:
     return phrases
 
 
-def _excluded(found: IncidentFindings) -> list[str]:
+def excluded_words(found: IncidentFindings) -> list[str]:
+    """Deployments that are no candidates, by the reason."""
     excluded = found.incident.excluded
     return [
         f"{number:,} {safe(why)}" for why, number in sorted(excluded.items(), key=lambda pair: -pair[1])
     ] or ["no deployment"]
 
 
-def _silent(found: IncidentFindings) -> list[str]:
+def silent_words(found: IncidentFindings) -> list[str]:
+    """Sources that had stopped reporting."""
     silent = found.incident.silent_sources
     if not silent:
         return ["no source"]
     return [f"{safe(source)} had stopped reporting: deployments may be missing" for source in silent]
 
 
+def is_to_blame(found: IncidentFindings) -> bool:
+    """Whether the likeliest deployment is what somebody would undo."""
+    if found.incident.cause_kind != "deployment":
+        return False
+    return found.incident.verdict != "confirmed" or _is_named(found)
+
+
 def _rollback(page: Page, found: IncidentFindings) -> None:
     """What to do about the likeliest deployment, unless none of them is to blame."""
     rollback = found.rollback
     incident = found.incident
-    if rollback is None or incident.cause_kind != "deployment":
-        return
-    if incident.verdict == "confirmed" and not _is_named(found):
+    if rollback is None or not is_to_blame(found):
         return
     if rollback.undone_by is not None:
         undone = rollback.undone_by

@@ -28,6 +28,8 @@ PARAMETERS: Final = {
     "since": "DateTime('UTC')",
     "until": "DateTime('UTC')",
 }
+#: of these, what rows can be cut by
+CUTS: Final = ("service", "team", "change_class", "environment", "deployment")
 
 
 class Form(StrEnum):
@@ -103,12 +105,7 @@ class Column(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One panel.
-
-    ``key`` is unique over all dashboards and never changes; ``cuts`` are the choices that it honours,
-    beside the
-    workspace and the time.
-    """
+    """One panel; ``key`` is unique over all dashboards and never changes."""
 
     key: str
     title: str
@@ -117,13 +114,19 @@ class Panel(NamedTuple):
     form: Form
     sql: str
     columns: tuple[Column, ...]
-    cuts: tuple[str, ...] = ()
     wide: int = 6
     #: in lines of a table, about
     tall: int = 8
     #: what to connect when there is nothing to show
     empty: str = "Nothing of the kind happened in this time."
     leads_to: Target | None = None
+    #: columns that name a row which people tell others of; the last one is its week, or the day it is over
+    reported_by: tuple[str, ...] = ()
+
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """The choices that it honours, beside the workspace and the time."""
+        return tuple(name for name in CUTS if f"{{{name}:String}}" in self.sql)
 
 
 class Section(NamedTuple):

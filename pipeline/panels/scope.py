@@ -4,8 +4,7 @@ from __future__ import annotations
 
 #: what the measures of a kind can be cut by, the narrowest first
 OF_REVIEW = ("service", "team", "change_class")
-OF_INCIDENTS = ("service", "team", "environment")
-OF_DELIVERY = ("service", "team", "environment")
+OF_PRODUCTION = ("service", "team", "environment")
 OF_CHECKS = ("service", "team")
 
 

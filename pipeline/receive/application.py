@@ -39,6 +39,7 @@ def application(
     registry: CollectorRegistry | None = None,
     watched: Mapping[str, tuple[str, Callable[[], float]]] = MappingProxyType({}),
     now: Callable[[], int] = lambda: time.time_ns() // 1_000,
+    pages: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The receiver as an ASGI application.
 
@@ -46,7 +47,8 @@ def application(
     process has to be restarted; ``waiting`` what rows are behind for, while deliveries are still taken.
     ``judge`` takes verdicts in; without it there is no address for them. ``registry`` is shown by
     `/metrics`; its own unless given. ``watched``: name -> meaning and how to look a further number for
-    `/metrics` up. ``now`` is in microseconds UTC. The caller starts and stops the appender.
+    `/metrics` up. ``now`` is in microseconds UTC. ``pages`` are for browsers, at the same address. The
+    caller starts and stops the appender.
     """
     metrics = ReceiverMetrics(settings.source_names, registry)
     receiving = Receiving(settings, appender, metrics, now)
@@ -56,19 +58,20 @@ def application(
     metrics.watch("receive_bodies_bytes", "Bytes of the bodies in memory", lambda: receiving.room.bytes_held)
     for name, (meaning, measure) in watched.items():
         metrics.watch(name, meaning, measure)
-    pages = _Pages(settings, appender, metrics, ready, stuck, waiting, judges=judge is not None)
+    own = _Pages(settings, appender, metrics, ready, stuck, waiting, judges=judge is not None)
     verdicts: list[BaseRoute] = []
     if judge is not None:
         verdicts = [Route("/verdicts/{workspace}", Verdicts(settings, judge).give, methods=["POST"])]
     app = Starlette(
         routes=[
             Route("/receive/{workspace}/{source}", receiving, methods=["POST"]),
-            Route("/healthz", pages.health, methods=["GET"]),
-            Route("/readyz", pages.readiness, methods=["GET"]),
-            Route("/metrics", pages.measured, methods=["GET"]),
-            Route("/config", pages.configured, methods=["GET"]),
-            Route("/openapi.json", pages.described, methods=["GET"]),
+            Route("/healthz", own.health, methods=["GET"]),
+            Route("/readyz", own.readiness, methods=["GET"]),
+            Route("/metrics", own.measured, methods=["GET"]),
+            Route("/config", own.configured, methods=["GET"]),
+            Route("/openapi.json", own.described, methods=["GET"]),
             *verdicts,
+            *pages,
         ],
         exception_handlers={HTTPException: _refused, Problem: _problem, Exception: _failed},
     )

@@ -252,6 +252,10 @@ class Store:
             found[table] = (int(str(rows)), int(str(digest)))
         return found
 
+    def make(self, statement: str) -> None:
+        """Run a statement of this program that makes something beside its own tables."""
+        self._command(statement, statement.partition("\n")[0][:80])
+
     def settle(self, tables: Sequence[str] | None = None) -> None:
         """Merge what was inserted, so that FINAL costs nothing: worth it once after an import."""
         for table in tables if tables is not None else (*TABLES, *(f"events_{record}" for record in RECORDS)):

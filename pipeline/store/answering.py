@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Self
 
 from clickhouse_connect.driver.binding import quote_identifier
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.store import Store, StoreUnavailable
 from pipeline.store.connection import engine_address
 from pipeline.store.engine import load_engine
+from pipeline.store.errors import outage_reason, short_message
 
 #: answers being computed at once; each has a connection of its own
 ANSWERS_AT_ONCE_MAX = 4
@@ -167,6 +169,39 @@ class Answers:
                 handle.close()
         with self._desk_lock:
             self._desk.close()
+
+
+class ServerAnswers:
+    """The same of a ClickHouse server, for questions of our own; it stops what takes too long by itself."""
+
+    def __init__(self, store: Store) -> None:
+        self._reader = store._connection.reader  # noqa: SLF001
+        self.database = store._database  # noqa: SLF001
+
+    def answer(
+        self,
+        statement: str,
+        format_: str,
+        settings: Mapping[str, str | int] = {},
+        parameters: Mapping[str, str] = {},
+        mark: str = "",
+    ) -> Answer:
+        """As ``Answers.answer``. Raises ``EngineError``, also when it can't be reached."""
+        try:
+            body = self._reader.raw_query(
+                f"/* {mark} */ {statement}",
+                parameters=dict(parameters),
+                settings={**LIMITS, **settings},
+                fmt=format_,
+            )
+        except ClickHouseError as error:
+            raise EngineError(short_message(error)) from error
+        except OSError as error:
+            raise EngineError(outage_reason(error)) from error
+        return Answer(body, 0, 0, 0, 0.0)
+
+    def close(self) -> None:
+        """Nothing: the clients are the store's."""
 
 
 class _Handle:

@@ -67,7 +67,7 @@ class ClickHouseHttp:
         self._answers = answers
         self._check = check
         self._guard = Guard(answers, hidden)
-        self._filters = {role: _filters(answers.database, tables) for role, tables in shown.items()}
+        self._filters = {role: row_filters(answers.database, tables) for role, tables in shown.items()}
         ((self._timezone,),) = answers.rows("SELECT timezone()")
         self._limiter = CapacityLimiter(answers.at_once)
         self._free = asyncio.Semaphore(answers.at_once)
@@ -196,7 +196,8 @@ class ClickHouseHttp:
         return native.header([(column["name"], column["type"]) for column in json.loads(answer.body)["meta"]])
 
 
-def _filters(database: str, conditions: Mapping[str, str]) -> dict[str, str | int]:
+def row_filters(database: str, conditions: Mapping[str, str]) -> dict[str, str | int]:
+    """Settings with which only rows are read that fulfil these conditions, by table; also through views."""
     pairs = (
         f"{quoted(f'{database}.{table}')}: {quoted(condition)}" for table, condition in conditions.items()
     )

@@ -11,25 +11,30 @@
 SELECT
     workspace,
     commit,
-    repository,
-    sha,
-    name,
-    workflow,
-    kind,
-    attempt,
-    outcome,
-    started_at,
-    time AS ended_at,
-    round(dateDiff('second', started_at, time) / 60, 2) AS minutes,
-    branch,
-    url
+    newest.1 AS repository,
+    newest.2 AS sha,
+    newest.3 AS name,
+    newest.4 AS workflow,
+    newest.5 AS kind,
+    newest.6 AS attempt,
+    newest.7 AS outcome,
+    newest.8 AS started_at,
+    newest.9 AS ended_at,
+    round(dateDiff('second', started_at, ended_at) / 60, 2) AS minutes,
+    newest.10 AS branch,
+    newest.11 AS url
 FROM
 (
-    SELECT *
+    SELECT
+        workspace,
+        commit,
+        argMax(
+            (repository, sha, name, workflow, kind, attempt, outcome, started_at, time, branch, url, retracted),
+            (source_version, parser_version, NOT retracted, received_at)
+        ) AS newest
     FROM events_check_finished
-    ORDER BY source_version DESC, parser_version DESC, retracted, received_at DESC
-    -- one commit's runs can be asked for without sorting those of all
-    LIMIT 1 BY workspace, commit, id
+    -- grouped by the commit, too, so that one commit's runs can be asked for without reading those of all
+    GROUP BY workspace, commit, id
 )
-WHERE NOT retracted
+WHERE NOT newest.12
 ORDER BY ended_at DESC, workspace, commit, name, attempt DESC

@@ -3,7 +3,7 @@
 -- It is asked at night, and often: nothing is read but of the incidents that are open.
 -- Left out: incidents that are resolved; all candidates but the likeliest (incident_candidates has them).
 WITH
-    open AS (SELECT * FROM incidents FINAL WHERE isNull(resolved_at)),
+    open AS (SELECT * FROM incident_answers WHERE isNull(resolved_at)),
     suspects AS
     (
         SELECT
@@ -37,16 +37,7 @@ SELECT
     i.severity AS severity,
     i.title AS title,
     i.verdict AS verdict,
-    multiIf(
-        i.verdict = 'confirmed' AND i.cause_kind = 'none', 'a person said that no deployment caused it',
-        i.verdict = 'confirmed' AND i.cause_kind = 'unseen', 'a person said that nobody reported the deployment',
-        i.verdict = 'confirmed', 'a person named the cause',
-        i.verdict = 'likely', 'this deployment is the likely cause',
-        i.verdict = 'leading', 'this deployment leads, others are possible',
-        i.verdict = 'none', 'probably no deployment caused it',
-        i.verdict = 'unseen', 'probably a deployment that nobody reported',
-        'undecided: no candidate stands out'
-    ) AS answer,
+    i.answer AS answer,
     i.probability AS probability,
     i.state AS state,
     s.suspect AS deployment,

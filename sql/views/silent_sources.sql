@@ -38,3 +38,4 @@ SELECT
 FROM told AS t
 LEFT JOIN missed AS m ON m.workspace = t.workspace AND m.source = t.source
 ORDER BY workspace, silence DESC NULLS LAST, source
+-- Computed ahead by: workspace, source.

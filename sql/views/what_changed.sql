@@ -4,7 +4,7 @@
 --   measure           what is compared
 --   good              1: more of it is better; -1: less of it is; 0: neither
 --   now, before       the figure of the last four weeks, and of the four before: a sum, a rate (0 to 1), or a median in
---                     hours, as `kind` says; null: nothing of the kind happened
+--                     hours, as `kind` says; a rate or a median is null where nothing of the kind happened
 --   now_n, before_n   how many cases it rests on: n of a rate or a median; of a sum the sum itself
 --   kind              sum, rate or hours
 --   since, until      the last four weeks begin and end at these days

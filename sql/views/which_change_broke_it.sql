@@ -46,16 +46,7 @@ SELECT
     i.severity AS severity,
     i.title AS title,
     i.verdict AS verdict,
-    multiIf(
-        i.verdict = 'confirmed' AND i.cause_kind = 'none', 'a person said that no deployment caused it',
-        i.verdict = 'confirmed' AND i.cause_kind = 'unseen', 'a person said that nobody reported the deployment',
-        i.verdict = 'confirmed', 'a person named the cause',
-        i.verdict = 'likely', 'this deployment is the likely cause',
-        i.verdict = 'leading', 'this deployment leads, others are possible',
-        i.verdict = 'none', 'probably no deployment caused it',
-        i.verdict = 'unseen', 'probably a deployment that nobody reported',
-        'undecided: no candidate stands out'
-    ) AS answer,
+    i.answer AS answer,
     i.probability AS probability,
     i.state AS state,
     s.suspect AS deployment,
@@ -71,7 +62,7 @@ SELECT
     i.rollback_target AS rollback_target,
     i.resolved_at AS resolved_at,
     o.team AS team
-FROM (SELECT * FROM incidents FINAL) AS i
+FROM incident_answers AS i
 LEFT JOIN suspects AS s ON s.workspace = i.workspace AND s.incident = i.incident
 LEFT JOIN
 (

@@ -138,6 +138,10 @@ ALTER TABLE events_threshold_set ON CLUSTER `replicas`
 ALTER TABLE thresholds ON CLUSTER `replicas`
 CREATE TABLE IF NOT EXISTS telemetry_traces ON CLUSTER `replicas`
 CREATE TABLE IF NOT EXISTS telemetry_logs ON CLUSTER `replicas`
+ALTER TABLE events_check_finished ON CLUSTER `replicas`
+ALTER TABLE events_check_finished ON CLUSTER `replicas`
+ALTER TABLE deployments ON CLUSTER `replicas`
+ALTER TABLE deployments ON CLUSTER `replicas`
 CREATE OR REPLACE VIEW as_of ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW attribution_quality ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW budget_alarms ON CLUSTER `replicas` AS
@@ -160,6 +164,7 @@ CREATE OR REPLACE VIEW failed_deployments ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW flake_cost ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW flaky_checks ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW freshness ON CLUSTER `replicas` AS
+CREATE OR REPLACE VIEW incident_answers ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incident_candidates ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW incidents_by_cause ON CLUSTER `replicas` AS
 CREATE OR REPLACE VIEW lead_time ON CLUSTER `replicas` AS

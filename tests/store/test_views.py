@@ -135,6 +135,14 @@ def test_open_incidents_are_those_that_are_not_resolved(world: Store) -> None:
     assert ask(world, "*", "open_incidents") == told
 
 
+def test_answers_are_those_of_their_incidents(world: Store) -> None:
+    columns = (
+        "incident, opened_at, service, severity, title, verdict, answer, probability, state, rollback_target,"
+        " resolved_at"
+    )
+    assert ask(world, columns, "incident_answers") == ask(world, columns, "which_change_broke_it")
+
+
 def test_what_is_asked_at_night_says_the_same(world: Store) -> None:
     evidence = "incident, rank, candidate, probability, lag_hours, speaks_for, speaks_against, factors, model"
     assert ask(world, evidence, "candidate_evidence") == ask(world, evidence, "incident_candidates")

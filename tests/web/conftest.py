@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.applications import Starlette
 
-from pipeline.cli.live import SECURITY_TABLES, SHOWN_ROWS
+from pipeline.cli.showing import SECURITY_TABLES, SHOWN_ROWS
 from pipeline.receive.serving import Server
 from pipeline.store import Store
 from pipeline.store.ahead import also_ahead

@@ -51,7 +51,7 @@ LIMIT 50
         Column("newest", "Where"),
     ),
     wide=PARTS,
-    empty="Nothing was refused.",
+    empty="Nothing was refused, as far as you may see it.",
 )
 SOURCES = Panel(
     key="debug-sources",

@@ -42,7 +42,6 @@ LIMIT 1
         Column("team", "Owner"),
         Column("previous", "Before it", leads_to=Target.DEPLOYMENT),
     ),
-    cuts=("deployment",),
     wide=PARTS,
     tall=4,
     empty=_CHOOSE,
@@ -103,7 +102,6 @@ SETTINGS join_use_nulls = 0
         Column("reverted_by", "Reverted by", Unit.LIST),
         Column("share", "Share of incidents", Unit.NUMBER, Limits(0.3, 0.6)),
     ),
-    cuts=("deployment",),
     wide=PARTS,
     tall=10,
     empty="No change is known to have come with it. `Changes found by` above says which rule was tried.",
@@ -141,7 +139,6 @@ LIMIT 100
         Column("sha", "Commit"),
         Column("url", "Log", leads_to=Target.ADDRESS),
     ),
-    cuts=("deployment",),
     wide=PARTS,
     tall=10,
     empty="No check of its commits was told of.",
@@ -167,7 +164,6 @@ LIMIT 50
         Column("speaks_for", "Speaks for it", Unit.LIST),
         Column("speaks_against", "Speaks against it", Unit.LIST),
     ),
-    cuts=("deployment",),
     wide=PARTS,
     empty="It is a candidate of no incident.",
 )
@@ -193,7 +189,6 @@ LIMIT 50
         Column("n", "n", Unit.COUNT),
         Column("n_before", "n before", Unit.COUNT),
     ),
-    cuts=("deployment",),
     empty="No number was reported with it: `aftermerge report metric` tells of one.",
 )
 BUDGETS = Panel(
@@ -217,6 +212,5 @@ LIMIT 30
         Column("consumed", "Gone by then", Unit.SHARE, Limits(0.5, 1.0)),
         Column("counted_until_at", "As of", Unit.TIME),
     ),
-    cuts=("deployment",),
     empty="No objective of its service is counted: `aftermerge report slo` tells of counts.",
 )

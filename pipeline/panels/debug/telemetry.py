@@ -61,7 +61,6 @@ LIMIT 10
         Column("first_at", "First", Unit.TIME),
         Column("last_at", "Last", Unit.TIME),
     ),
-    cuts=("deployment",),
     wide=PARTS,
     tall=4,
     empty=_CONNECT,
@@ -88,7 +87,6 @@ LIMIT 50
         Column("message", "What went wrong"),
         Column("ms", "Took, ms", Unit.NUMBER),
     ),
-    cuts=("deployment",),
     wide=PARTS,
     empty=_CONNECT,
 )
@@ -119,7 +117,6 @@ LIMIT 200
         Column("level", "Level"),
         Column("body", "Said"),
     ),
-    cuts=("deployment",),
     wide=PARTS,
     empty=_CONNECT,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.panels.panel import PARTS, SPREAD, WEEK, Column, Form, Limits, N, Panel, Target, Unit
-from pipeline.panels.scope import OF_DELIVERY, OF_REVIEW, cut, weeks
+from pipeline.panels.scope import OF_PRODUCTION, OF_REVIEW, cut, weeks
 
 
 def _told(figure: str) -> str:
@@ -43,7 +43,7 @@ ORDER BY measure
         Column("since", "Since", Unit.DAY),
         Column("until", "Until", Unit.DAY),
     ),
-    cuts=("service", "team"),
+    reported_by=("measure", "until"),
     wide=PARTS,
     tall=14,
 )
@@ -68,7 +68,6 @@ ORDER BY week
         *SPREAD,
         N,
     ),
-    cuts=OF_REVIEW,
     leads_to=Target.REVIEW,
 )
 DORA = Panel(
@@ -83,7 +82,7 @@ SELECT
     recovery_hours_median,
     recovered, rework_rate
 FROM software_delivery
-WHERE {weeks(*OF_DELIVERY, delivery=True)}
+WHERE {weeks(*OF_PRODUCTION, delivery=True)}
 ORDER BY week DESC
 """,
     columns=(
@@ -98,7 +97,7 @@ ORDER BY week DESC
         Column("recovered", "of failures", Unit.COUNT),
         Column("rework_rate", "Rework", Unit.SHARE, Limits(0.15, 0.3)),
     ),
-    cuts=OF_DELIVERY,
+    reported_by=("week",),
     wide=PARTS,
     tall=10,
 )
@@ -111,7 +110,7 @@ FAIL_RATE = Panel(
     sql=f"""
 SELECT week, fail_rate, fail_rate_low, fail_rate_high, deployments AS n
 FROM software_delivery
-WHERE {weeks(*OF_DELIVERY, delivery=True)}
+WHERE {weeks(*OF_PRODUCTION, delivery=True)}
 ORDER BY week
 """,
     columns=(
@@ -121,7 +120,6 @@ ORDER BY week
         Column("fail_rate_high", "at most", Unit.SHARE),
         N,
     ),
-    cuts=OF_DELIVERY,
 )
 PAST_REVIEW = Panel(
     key="executive-bypasses-weeks",
@@ -143,7 +141,6 @@ ORDER BY week
         Column("by_rule", "rule put aside", Unit.COUNT),
         N,
     ),
-    cuts=OF_REVIEW,
     leads_to=Target.REVIEW,
 )
 RISK = Panel(
@@ -173,5 +170,4 @@ ORDER BY indexOf(['high', 'usual', 'low'], risk)
         Column("to_expect", "Expected incidents", Unit.NUMBER),
         Column("broke", "Caused incidents", Unit.NUMBER),
     ),
-    cuts=OF_REVIEW,
 )

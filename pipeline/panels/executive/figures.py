@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.panels.panel import Column, Form, Limits, Panel, Target, Unit
-from pipeline.panels.scope import OF_DELIVERY, OF_INCIDENTS, OF_REVIEW, rows, weeks
+from pipeline.panels.scope import OF_PRODUCTION, OF_REVIEW, rows, weeks
 
 DELIVERY = Panel(
     key="executive-change-fail-rate",
@@ -21,13 +21,13 @@ FROM
     SELECT sum(failures) / nullIf(sum(deployments), 0) AS rate, round(sum(failures), 1) AS failed,
     sum(deployments) AS n
     FROM software_delivery
-    WHERE {weeks(*OF_DELIVERY, delivery=True)}
+    WHERE {weeks(*OF_PRODUCTION, delivery=True)}
 ) AS d
 CROSS JOIN
 (
     SELECT sum(confirmed) AS confirmed, sum(likely) AS likely, sum(undecided) AS undecided
     FROM incidents_by_cause
-    WHERE {weeks(*OF_INCIDENTS)}
+    WHERE {weeks(*OF_PRODUCTION)}
 ) AS i
 """,
     columns=(
@@ -38,7 +38,6 @@ CROSS JOIN
         Column("likely", "with a likely one", Unit.COUNT),
         Column("undecided", "undecided", Unit.COUNT),
     ),
-    cuts=OF_DELIVERY,
     tall=5,
     empty="No deployments yet: report them with `aftermerge report deployment`, or connect what deploys.",
     leads_to=Target.ON_CALL,
@@ -64,7 +63,6 @@ WHERE {weeks(*OF_REVIEW)}
         Column("overdue", "overdue", Unit.COUNT, Limits(1, 5)),
         Column("done", "done", Unit.COUNT),
     ),
-    cuts=OF_REVIEW,
     tall=5,
     empty="No change with its review yet: connect GitHub or GitLab.",
     leads_to=Target.REVIEW,
@@ -81,7 +79,7 @@ SELECT
     round(sum(by_unseen), 1) AS by_unseen,
     sum(incidents) AS n, sum(final) AS final
 FROM incidents_by_cause
-WHERE {weeks(*OF_INCIDENTS)}
+WHERE {weeks(*OF_PRODUCTION)}
 """,
     columns=(
         Column("by_changes", "Caused by changes", Unit.NUMBER),
@@ -90,7 +88,6 @@ WHERE {weeks(*OF_INCIDENTS)}
         Column("n", "of incidents", Unit.COUNT),
         Column("final", "of which final", Unit.COUNT),
     ),
-    cuts=OF_INCIDENTS,
     tall=5,
     empty="No incidents yet: connect Alertmanager, PagerDuty, or report them with `aftermerge report "
     "incident`.",
@@ -115,7 +112,6 @@ WHERE {weeks(*OF_REVIEW)}
         Column("n", "of changes with owners", Unit.COUNT),
         Column("unowned", "without an owner", Unit.COUNT),
     ),
-    cuts=OF_REVIEW,
     tall=5,
     empty="No owners yet: connect GitHub or GitLab, and keep a CODEOWNERS file.",
     leads_to=Target.REVIEW,
@@ -131,7 +127,7 @@ SELECT
     countIf(notEmpty(burning)) AS burning,
     countIf(state = 'within budget') AS within, count() AS n
 FROM slo_budgets
-WHERE {rows("service", "team", "environment")}
+WHERE {rows(*OF_PRODUCTION)}
 """,
     columns=(
         Column("spent", "Budgets spent", Unit.COUNT, Limits(1, 3)),
@@ -140,7 +136,6 @@ WHERE {rows("service", "team", "environment")}
         Column("within", "within budget", Unit.COUNT),
         Column("n", "of objectives", Unit.COUNT),
     ),
-    cuts=OF_INCIDENTS,
     tall=5,
     empty="No objectives yet: declare them in the catalogue, and report counts with `aftermerge report slo`.",
     leads_to=Target.ON_CALL,
@@ -163,7 +158,6 @@ WHERE {weeks(*OF_REVIEW)}
         Column("waived", "waived", Unit.COUNT),
         Column("n", "of changes", Unit.COUNT),
     ),
-    cuts=OF_REVIEW,
     tall=5,
     empty="No policy was evaluated yet: connect GitHub or GitLab; docs/catalogue.md says how to declare "
     "policies.",

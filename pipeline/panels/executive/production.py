@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.panels.panel import PARTS, WEEK, Column, Form, Limits, N, Panel, Target, Unit
-from pipeline.panels.scope import OF_INCIDENTS, rows, weeks
+from pipeline.panels.scope import OF_PRODUCTION, rows, weeks
 
 CAUSES = Panel(
     key="executive-incidents-weeks",
@@ -13,7 +13,7 @@ CAUSES = Panel(
     sql=f"""
 SELECT week, by_changes, by_none, by_unseen, incidents AS n
 FROM incidents_by_cause
-WHERE {weeks(*OF_INCIDENTS)}
+WHERE {weeks(*OF_PRODUCTION)}
 ORDER BY week
 """,
     columns=(
@@ -23,7 +23,6 @@ ORDER BY week
         Column("by_unseen", "unseen deployment", Unit.NUMBER),
         N,
     ),
-    cuts=OF_INCIDENTS,
     leads_to=Target.ON_CALL,
 )
 BUDGETS = Panel(
@@ -35,7 +34,7 @@ BUDGETS = Panel(
     sql=f"""
 SELECT service, environment, slo, team, target, remaining, fastest_burn, state, total AS n
 FROM slo_budgets
-WHERE {rows("service", "team", "environment")}
+WHERE {rows(*OF_PRODUCTION)}
 ORDER BY remaining ASC NULLS LAST, service, environment, slo
 LIMIT 50
 """,
@@ -50,7 +49,6 @@ LIMIT 50
         Column("state", "State"),
         Column("n", "n", Unit.COUNT),
     ),
-    cuts=OF_INCIDENTS,
     wide=PARTS,
     tall=10,
     empty="No objectives yet: declare them in the catalogue, and report counts with `aftermerge report slo`.",
@@ -91,7 +89,6 @@ LIMIT 50
         Column("opens_from", "Opens from", Unit.NUMBER),
         Column("mitigation", "What helps"),
     ),
-    cuts=("service", "team"),
     wide=PARTS,
     tall=10,
     empty="No signal is open.",

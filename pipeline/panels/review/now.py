@@ -29,7 +29,6 @@ WHERE workspace = {{workspace:String}} AND {cut(*OF_REVIEW)}
         Column("p90", "90 % wait up to (working hours)", Unit.HOURS, Limits(8, 24)),
         Column("n", "of open requests", Unit.COUNT),
     ),
-    cuts=OF_REVIEW,
     wide=PARTS,
     tall=5,
     empty=CONNECT,
@@ -42,7 +41,7 @@ OPEN = Panel(
     sql=f"""
 SELECT change, turn, waited_on, working_hours, target_hours, overdue, open_hours, size, team, service
 FROM open_reviews
-WHERE {rows("service", "team", "change_class")} AND NOT bot
+WHERE {rows(*OF_REVIEW)} AND NOT bot
 ORDER BY overdue DESC, working_hours DESC NULLS LAST, open_hours DESC, change
 LIMIT 100
 """,
@@ -58,7 +57,6 @@ LIMIT 100
         Column("team", "Team"),
         Column("service", "Service", leads_to=Target.SERVICE),
     ),
-    cuts=OF_REVIEW,
     wide=PARTS,
     tall=12,
     empty="Nothing is open.",

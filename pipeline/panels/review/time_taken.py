@@ -24,7 +24,6 @@ ORDER BY week
         *SPREAD,
         N,
     ),
-    cuts=OF_REVIEW,
     empty=CONNECT,
 )
 WAITING = Panel(
@@ -45,7 +44,6 @@ ORDER BY week
         *SPREAD,
         N,
     ),
-    cuts=OF_REVIEW,
     empty=CONNECT,
 )
 SIZE = Panel(
@@ -93,6 +91,5 @@ ORDER BY week
         Column("huge", "huge", Unit.COUNT),
         N,
     ),
-    cuts=OF_REVIEW,
     empty=CONNECT,
 )

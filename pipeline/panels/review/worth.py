@@ -24,7 +24,6 @@ ORDER BY week
         Column("substance_rate", "with substance", Unit.SHARE),
         N,
     ),
-    cuts=OF_REVIEW,
     empty=CONNECT,
 )
 FLAKY = Panel(
@@ -59,7 +58,6 @@ LIMIT 50
         Column("n", "Runs (n)", Unit.COUNT),
         Column("waited_hours", "Waited this week", Unit.HOURS),
     ),
-    cuts=OF_CHECKS,
     wide=PARTS,
     empty="No check is flaky.",
 )
@@ -112,6 +110,5 @@ ORDER BY week DESC
         Column("top_share", "Share of the most asked", Unit.SHARE, Limits(0.4, 0.6)),
         Column("gini", "Gini", Unit.NUMBER),
     ),
-    cuts=OF_REVIEW,
     empty=CONNECT,
 )

@@ -1,0 +1,221 @@
+"""The demo in Chromium: all is drawn, followed, used by keyboard, and a verdict restates what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from grafana.statements import statement
+from pipeline.pages.dashboards import BY_KEY
+from pipeline.panels import DASHBOARDS
+from pipeline.panels.panel import Form
+from tests.grafana.sent import ALL, sent
+from tests.live.process import needs
+from tests.pages.browser import CHROMIUM, Demo, Window, chromium, demo, empty_panels, failed_panels
+
+#: a deployment that broke something, of a service with an objective
+CULPRIT = """
+SELECT cause FROM incidents FINAL WHERE workspace = 'simulated' AND cause_kind = 'deployment'
+AND cause IN (SELECT deployment FROM budget_by_deployment WHERE workspace = 'simulated')
+ORDER BY probability DESC, opened_at DESC LIMIT 1
+"""
+INCIDENT = """
+SELECT incident FROM which_change_broke_it
+WHERE workspace = 'simulated' AND change != '' AND verdict IN ('likely', 'leading')
+ORDER BY opened_at DESC LIMIT 1
+"""
+_CHANGE = """
+SELECT change FROM change_attributions FINAL
+WHERE workspace = 'simulated' ORDER BY probability DESC LIMIT 1
+"""
+_SHOWN_SECONDS_MAX = 30
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    needs((CHROMIUM,), CHROMIUM)
+    with demo(tmp_path_factory.mktemp("demo")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(shown: Demo) -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def window(browser: Browser) -> Iterator[Window]:
+    opened = Window(browser)
+    yield opened
+    opened.close()
+    assert opened.complaints == []
+
+
+@pytest.fixture(scope="module")
+def addresses(shown: Demo) -> dict[str, str]:
+    """Every page of the demo, by what it shows."""
+    culprit, incident, change = (shown.value(one) for one in (CULPRIT, INCIDENT, _CHANGE))
+    told = {told.key: shown.address(f"/{told.key}") for told in DASHBOARDS}
+    return told | {
+        "debug": shown.address("/debug", deployment=culprit),
+        "service": shown.address("/service", service="web"),
+        "incident": shown.address("/incident", incident=incident),
+        "change": shown.address("/change", change=change),
+        "deployment": shown.address("/deployment", deployment=culprit),
+        "sql": shown.address("/sql", q="SELECT * FROM open_incidents LIMIT 5"),
+        "the real history": f"{shown.place}/executive?workspace=default",
+    }
+
+
+PAGES = [
+    *(told.key for told in DASHBOARDS),
+    "service",
+    "incident",
+    "change",
+    "deployment",
+    "sql",
+    "the real history",
+]
+
+
+@pytest.mark.parametrize("name", [told.key for told in DASHBOARDS])
+def test_every_panel_is_filled_and_every_chart_drawn(
+    window: Window, addresses: dict[str, str], name: str
+) -> None:
+    page = window.open(addresses[name])
+    html = page.content()
+    assert empty_panels(html) == set()
+    assert failed_panels(html) == set()
+    charts = [panel for panel in BY_KEY[name].panels if panel.form in (Form.LINES, Form.BARS)]
+    for panel in charts:
+        # something else than paper is on the canvas
+        coloured = page.evaluate(
+            "(key) => { const c = document.querySelector(`#${key} canvas`);"
+            " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+            " const seen = new Set(); for (let i = 0; i < d.length; i += 4)"
+            " if (d[i + 3] > 200 && Math.max(d[i], d[i+1], d[i+2]) - Math.min(d[i], d[i+1], d[i+2]) > 60)"
+            " seen.add(d[i] + ',' + d[i+1] + ',' + d[i+2]); return seen.size; }",
+            panel.key,
+        )
+        assert coloured > 0, f"{panel.key}: nothing but axes is drawn"
+
+
+def test_what_grafana_would_send_has_an_answer_on_the_demo(shown: Demo) -> None:
+    newest = "SELECT toUnixTimestamp(max(received_at)) FROM events WHERE workspace = 'simulated'"
+    until = int(shown.value(newest))
+    nothing = dict.fromkeys(("team", "service", "environment", "change_class"), ALL)
+    chosen = {**nothing, "workspace": "simulated", "deployment": shown.value(CULPRIT), "until": until}
+    for told in DASHBOARDS:
+        since = until - told.hours * 3600
+        for panel in told.panels:
+            text = sent(statement(panel.sql), {**chosen, "since": since}, since, until)
+            columns, rows = shown.table(text)
+            assert rows, panel.key
+            assert {column.name for column in panel.columns} <= set(columns), panel.key
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_everybody_can_use_it_on_every_screen(window: Window, addresses: dict[str, str], name: str) -> None:
+    page = window.open(addresses[name])
+    assert window.violations() == []
+    window.dark()
+    assert window.violations() == []
+    for wide in (360, 768, 3840):
+        page.set_viewport_size({"width": wide, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= wide, wide
+    foreign = [address for address in window.asked if not address.startswith("http://127.0.0.1:")]
+    assert foreign == []
+
+
+def test_from_executive_to_on_call_to_debug_to_the_change(window: Window, shown: Demo) -> None:
+    page = window.open(shown.address("/executive"))
+    page.get_by_role("link", name="Do deployments fail?").click()
+    expect(page).to_have_url(shown.address("/on-call"))
+    row = page.locator("#on-call-open-incidents tbody tr").first
+    row.locator("td[data-head='Deployment'] a").click()
+    expect(page.locator("h1")).to_have_text("Debug")
+    page.locator("#debug-deployment td[data-head='Before it'] a").click()
+    expect(page.locator("h1")).to_have_text("Debug")
+    page.go_back()
+    page.goto(shown.address("/debug", deployment=shown.value(CULPRIT)))
+    change = page.locator("#debug-changes td[data-head='Change'] a").first
+    name = change.inner_text()
+    change.click()
+    assert page.url.startswith(f"{shown.place}/change")
+    expect(page.locator(".lead code")).to_have_text(name)
+    expect(page.locator("#life .life li").first).to_be_visible()
+
+
+def test_what_is_chosen_stays_in_the_address(window: Window, shown: Demo) -> None:
+    page = window.open(shown.address("/on-call"))
+    page.get_by_label("Service").select_option("ledger")
+    page.wait_for_url("**service=ledger**")
+    page.get_by_label("Looks back").select_option("672")
+    page.wait_for_url("**hours=672**")
+    services = page.locator("#on-call-recent-deployments td[data-head='Service']").all_inner_texts()
+    assert set(services) == {"ledger"}
+    page.get_by_role("link", name="Executive").click()
+    page.wait_for_url("**/executive?**service=ledger**")
+
+
+def test_by_keyboard_alone(window: Window, shown: Demo) -> None:
+    page = window.open(shown.address("/on-call"))
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("To the content")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Workspace")).to_be_focused()
+    theme = page.get_by_role("button", name="Dark")
+    theme.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_a_verdict_restates_what_is_shown(window: Window, shown: Demo) -> None:
+    incident = shown.value(INCIDENT)
+    page = window.open(shown.address("/incident", incident=incident))
+    expect(page.locator(".answer")).not_to_contain_text("Confirmed")
+    page.get_by_label("No deployment").check()
+    page.get_by_label("How do you know?").fill("the power was gone <b>in the whole</b> building")
+    page.get_by_role("button", name="Give the verdict").click()
+    page.wait_for_url("**said=yes**")
+    # nobody loads the page again: what has changed is replaced in place
+    expect(page.locator(".answer")).to_contain_text("Confirmed", timeout=1000 * _SHOWN_SECONDS_MAX)
+    expect(page.locator(".answer")).to_contain_text("a person said that no deployment caused it")
+    expect(page.locator("#verdicts")).to_contain_text(
+        "the power was gone <b>in the whole</b> building", timeout=1000 * _SHOWN_SECONDS_MAX
+    )
+
+
+def test_what_was_known_when(window: Window, shown: Demo) -> None:
+    page = window.open(shown.address("/incident", incident=shown.value(INCIDENT)))
+    page.get_by_role("link", name="a minute after it was opened").click()
+    expect(page.locator(".tabs a[aria-current]")).to_have_text(
+        "a minute after it was opened", timeout=1000 * 3 * _SHOWN_SECONDS_MAX
+    )
+    expect(page.locator("#answer")).to_contain_text("provisional until")
+    assert page.locator("form[action='/incident/verdict']").count() == 0
+
+
+def test_it_is_live(window: Window, shown: Demo) -> None:
+    page = window.open(shown.address("/on-call"))
+    expect(page.locator("#live")).to_have_text("Live")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#live")).to_have_text("Paused")
+
+
+def test_without_scripts_everything_is_there(browser: Browser, shown: Demo) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(shown.address("/executive"))
+    page.locator("#executive-fail-rate-weeks summary", has_text="Figures").click()
+    assert page.locator("#executive-fail-rate-weeks tbody tr").count() > 2
+    page.get_by_label("Team").select_option(index=1)
+    page.get_by_role("button", name="Show").click()
+    assert "team=" in page.url
+    context.close()
