@@ -135,6 +135,21 @@ def judged(
     return events
 
 
+def waits_for_rebuild(store: Store, workspace: str, events: Sequence[VerdictGiven], horizon: int) -> bool:
+    """Whether a word is about so long ago that only a rebuild takes it in.
+
+    It is not where nothing newer was told either, as in an imported history that ended long ago.
+    """
+    if not any(event.imported for event in events):
+        return False
+    rows = store.query(
+        "SELECT max(received_at) FROM events WHERE workspace = {workspace:String}", {"workspace": workspace}
+    ).rows
+    ((newest_at,),) = rows
+    assert isinstance(newest_at, datetime)
+    return min(event.time for event in events) < _microseconds(newest_at) - horizon
+
+
 def keep(
     log: Log, codec: Codec, workspace: str, persons: KnownPersons, events: Sequence[VerdictGiven]
 ) -> None:

@@ -143,12 +143,14 @@ def judge_of(
 ) -> Judge:
     """Takes verdicts of people in by the rules of ``aftermerge verdict``; ``wake`` who makes rows of them."""
     from pipeline.core.parameters import DAY
-    from pipeline.judging import NothingToRetract, UnknownName, WrongWord, judged, keep
+    from pipeline.judging import NothingToRetract, UnknownName, WrongWord, judged, keep, waits_for_rebuild
     from pipeline.log.protocol import LogUnavailable
     from pipeline.persons import KnownPersons
     from pipeline.receive.problems import Problem
     from pipeline.receive.verdicts import Given
     from pipeline.store import StoreUnavailable
+
+    horizon = settings.horizon_days * DAY
 
     def judge(workspace: str, said: Said, login: str) -> Given:
         # of its own each time: the one of the steps is for their thread alone, and nobody is to be remembered
@@ -161,8 +163,9 @@ def judge_of(
                 persons.person_token,
                 login,
                 said_at=machine_now(),
-                horizon=settings.horizon_days * DAY,
+                horizon=horizon,
             )
+            waits = waits_for_rebuild(store, workspace, events, horizon)
             keep(log, codec, workspace, persons, events)
         except WrongWord as error:
             raise Problem(422, str(error)) from None
@@ -175,7 +178,7 @@ def judge_of(
         except StoreUnavailable as error:
             raise LogUnavailable(str(error)) from error
         wake()
-        return Given([event.id for event in events], any(event.imported for event in events))
+        return Given([event.id for event in events], waits)
 
     return judge
 

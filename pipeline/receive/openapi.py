@@ -75,7 +75,7 @@ _GIVEN: _Told = {
         "events": {"type": "array", "minItems": 1, "items": {"type": "string"}, "description": "their ids"},
         "waits_for_rebuild": {
             "type": "boolean",
-            "description": "the incident is older than the horizon: `aftermerge rebuild` applies it",
+            "description": "the incident lies behind the horizon: `aftermerge rebuild` applies it",
         },
     },
 }

@@ -52,7 +52,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Given(NamedTuple):
     """What became of a word: the ids of its events, which are in the log.
 
-    ``waits_for_rebuild``: it is about an incident that is older than the horizon.
+    ``waits_for_rebuild``: its incident lies behind the horizon of what was told of the workspace since.
     """
 
     events: list[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -183,7 +184,8 @@ def test_a_verdict_restates_what_is_shown(window: Window, shown: Demo) -> None:
     page.get_by_label("No deployment").check()
     page.get_by_label("How do you know?").fill("the power was gone <b>in the whole</b> building")
     page.get_by_role("button", name="Give the verdict").click()
-    page.wait_for_url("**said=yes**")
+    expect(page.locator(".said")).to_contain_text("shown here within seconds")
+    expect(page).not_to_have_url(re.compile("said="))  # whoever is sent the address is not told
     # nobody loads the page again: what has changed is replaced in place
     expect(page.locator(".answer")).to_contain_text("Confirmed", timeout=1000 * _SHOWN_SECONDS_MAX)
     expect(page.locator(".answer")).to_contain_text("a person said that no deployment caused it")

@@ -117,6 +117,14 @@ def test_a_word_about_long_ago_waits_for_a_rebuild(receiver: Judging) -> None:
     assert receiver.words()[-1]["imported"]
 
 
+def test_a_word_about_a_history_that_is_over_waits_for_nothing(tmp_path: Path, dsn: str) -> None:
+    with workspace(tmp_path, dsn, over=True) as parts, judging(parts) as started:
+        assert started.give({**NONE, "incident": "INC-1"}).json["waits_for_rebuild"] is False
+        assert started.words()[-1]["imported"]
+        started.take_in()
+        assert incident(started, "INC-1")["verdict"] == "confirmed"
+
+
 def test_whose_word_it_is(receiver: Judging) -> None:
     """Of the one who has the token, or whom the proxy names; never of whom the request names."""
     tokens = open_persons(receiver.parts.settings.data)

@@ -120,9 +120,15 @@ class Judging(Running):
         take_in(self.parts, [])
 
 
+LONG_AGO = 1_500_000_000_000_000
+
+
 @contextmanager
-def workspace(directory: Path, dsn: str) -> Iterator[Parts]:
-    """A workspace with two incidents of the last weeks and one of long ago, in the engine of all tests."""
+def workspace(directory: Path, dsn: str, *, over: bool = False) -> Iterator[Parts]:
+    """A workspace with two incidents of the last weeks and one of long ago, in the engine of all tests.
+
+    ``over``: with that of long ago alone.
+    """
     for store in fresh(dsn):
         store.migrate()
         with closing(SqliteLog(directory / "log.sqlite")) as log:
@@ -131,7 +137,7 @@ def workspace(directory: Path, dsn: str) -> Iterator[Parts]:
             settings = Settings(data=directory, workspace="acme")
             parts = Parts(settings, log, Codec(), store, KnownPersons(open_persons(directory), log))
             recent = [*outage(7, machine_now() - 20 * DAY), *outage(8, machine_now() - 10 * DAY)]
-            take_in(parts, [*outage(1, 1_500_000_000_000_000), *recent])
+            take_in(parts, [*outage(1, LONG_AGO), *([] if over else recent)])
             yield parts
 
 
