@@ -14,54 +14,13 @@ from grafana.drawn import PARTS_EACH, drawn, panel_id
 from grafana.statements import DATASOURCE, EVERYTHING, target
 from pipeline.panels import DASHBOARDS, Dashboard
 from pipeline.panels.choices import SINCE, UNTIL, Choice
+from pipeline.panels.marks import MARKS, Mark
 from pipeline.panels.panel import PARTS, Panel
-from pipeline.panels.scope import lately, rows
 
 TAG = "aftermerge"
 #: where `aftermerge up` is found by a browser, unless somebody says otherwise
 ADDRESS = "http://127.0.0.1:8090"
 _SOURCE = dashboard.DataSourceRef(type_val=DATASOURCE["type"], uid=DATASOURCE["uid"])
-_ANNOTATIONS = (
-    (
-        "Deployments",
-        "blue",
-        f"""
-SELECT
-    live_at AS time, concat(service, ' in ', environment, ' ', tag) AS title,
-    concat(transition, ', ', toString(changes), ' changes') AS text, [service, environment] AS tags
-FROM deployment_impact
-WHERE {rows("service", at="live_at")} AND deployment IN ({lately()})
-ORDER BY live_at DESC
-LIMIT 500
-""",
-    ),
-    (
-        "Incidents",
-        "red",
-        f"""
-SELECT
-    opened_at AS time, resolved_at AS timeEnd, concat(severity, ' ', title) AS title, answer AS text,
-    [service, environment] AS tags
-FROM incident_answers
-WHERE {rows("service", at="opened_at")}
-ORDER BY opened_at DESC
-LIMIT 500
-""",
-    ),
-    (
-        "Past review",
-        "orange",
-        f"""
-SELECT
-    merged_at AS time, change AS title, concat('past review by ', arrayStringConcat(bypassed, ', ')) AS text,
-    [service, team] AS tags
-FROM retro_reviews
-WHERE {rows("service", at="merged_at")}
-ORDER BY merged_at DESC
-LIMIT 500
-""",
-    ),
-)
 
 
 def page(told: Dashboard) -> dict[str, Any]:
@@ -79,7 +38,7 @@ def page(told: Dashboard) -> dict[str, Any]:
         .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
         .variables([*map(_variable, told.choices), *_hidden()])
         .links([_others()])
-        .annotations([_annotation(name, color) for name, color, _ in _ANNOTATIONS])
+        .annotations([_annotation(mark) for mark in MARKS])
     )
     y = 0
     for section in told.sections:
@@ -90,9 +49,9 @@ def page(told: Dashboard) -> dict[str, Any]:
             builder = builder.with_panel(drawn(panel, left * PARTS_EACH, y + top))
         y += height(section.panels)
     made: dict[str, Any] = json.loads(json.dumps(builder.build(), cls=JSONEncoder))
-    for annotation, (_, _, sql) in zip(made["annotations"]["list"], _ANNOTATIONS, strict=True):
+    for annotation, mark in zip(made["annotations"]["list"], MARKS, strict=True):
         # the kit knows only annotations that Grafana keeps itself
-        annotation["target"] = target(sql, ref="Anno")
+        annotation["target"] = target(mark.sql, ref="Anno")
     return made
 
 
@@ -156,8 +115,10 @@ def _others() -> builders.DashboardLink:
     )
 
 
-def _annotation(name: str, color: str) -> builders.AnnotationQuery:
-    return builders.AnnotationQuery().name(name).datasource(_SOURCE).enable(True).icon_color(color)
+def _annotation(mark: Mark) -> builders.AnnotationQuery:
+    return (
+        builders.AnnotationQuery().name(mark.title).datasource(_SOURCE).enable(True).icon_color(mark.colour)
+    )
 
 
 def pages() -> dict[str, dict[str, Any]]:

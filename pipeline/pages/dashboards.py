@@ -9,11 +9,12 @@ from typing import Any, Final, NamedTuple
 from pipeline.pages.asking import Asking
 from pipeline.pages.chosen import Chosen, Window, offered, parameters
 from pipeline.pages.drawn import Drawn, drawn
+from pipeline.pages.marked import marked
 from pipeline.pages.reported import Reported
 from pipeline.pages.showing import utc
 from pipeline.panels import DASHBOARDS, Dashboard
 from pipeline.panels.choices import ENVIRONMENT, SERVICE, WORKSPACE
-from pipeline.panels.panel import Panel, Section
+from pipeline.panels.panel import Form, Panel, Section
 
 #: lengths of time that are offered, in hours, and how they are called
 LENGTHS: Final = {
@@ -96,6 +97,8 @@ async def dashboard(
 ) -> dict[str, Any]:
     """What the template of a dashboard is told."""
     offers = asyncio.gather(*(offered(asking, choice, told, shown, role) for choice in page.choices))
+    charted = any(panel.form in (Form.LINES, Form.BARS) for panel in page.panels)
+    marks = asyncio.ensure_future(marked(asking, told, shown, role)) if charted else None
     ready = await panels(asking, page.panels, told, shown, role, reported)
     values = await offers
     return {
@@ -114,6 +117,7 @@ async def dashboard(
             )
             for choice, found in zip(page.choices, values, strict=True)
         ],
+        "marked": await marks if marks is not None else None,
         "lengths": LENGTHS,
         "hours": told.hours or page.hours,
         "problems": [entry.panel.title for entry in ready.values() if entry.trouble],

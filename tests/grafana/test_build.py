@@ -136,7 +136,7 @@ def test_what_happened_meanwhile_can_be_asked_for(world: Store, told: Dashboard)
     for annotation in page(told)["annotations"]["list"]:
         answer = world.query(sent(annotation["target"]["rawSql"], chosen, BEGIN, END))
         assert answer.rows, annotation["name"]
-        assert {"time", "title", "text", "tags"} <= set(answer.columns), annotation["name"]
+        assert {"time", "title", "text", "tags", "thing"} <= set(answer.columns), annotation["name"]
 
 
 def test_whatever_a_service_is_called_it_can_be_chosen(dsn: str) -> None:

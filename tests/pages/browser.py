@@ -137,6 +137,19 @@ class Window:
         self._context.close()
 
 
+def coloured(page: Page, key: str) -> int:
+    """How many points of a panel's chart have a colour: its axes and its grid are grey."""
+    found = page.evaluate(
+        "(key) => { const c = document.querySelector(`#${key} canvas`);"
+        " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let seen = 0;"
+        " for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 60"
+        " && Math.max(d[i], d[i+1], d[i+2]) - Math.min(d[i], d[i+1], d[i+2]) > 60) seen += 1;"
+        " return seen; }",
+        key,
+    )
+    return int(found)
+
+
 def empty_panels(html: str) -> set[str]:
     """Keys of the panels on a page that have nothing to show."""
     return {part.split('"')[0] for part in _panels(html) if 'class="empty"' in part}

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, expect
 from grafana.statements import statement
 from pipeline.pages.dashboards import BY_KEY
 from pipeline.panels import DASHBOARDS
-from pipeline.panels.panel import Form
+from pipeline.panels.panel import Form, Panel
 from tests.grafana.sent import ALL, sent
 from tests.live.process import needs
-from tests.pages.browser import CHROMIUM, Demo, Window, chromium, demo, empty_panels, failed_panels
+from tests.pages.browser import CHROMIUM, Demo, Window, chromium, coloured, demo, empty_panels, failed_panels
 
 #: a deployment that broke something, of a service with an objective
 CULPRIT = """
@@ -90,18 +90,31 @@ def test_every_panel_is_filled_and_every_chart_drawn(
     html = page.content()
     assert empty_panels(html) == set()
     assert failed_panels(html) == set()
-    charts = [panel for panel in BY_KEY[name].panels if panel.form in (Form.LINES, Form.BARS)]
-    for panel in charts:
+    # what is marked on all charts would pass for what one of them draws
+    page.evaluate(
+        "() => { const told = document.getElementById('meanwhile'); if (told) told.dataset.marks = '[]';"
+        " window.charts.drawAll(document); }"
+    )
+    for panel in _charts(name):
         # something else than paper is on the canvas
-        coloured = page.evaluate(
-            "(key) => { const c = document.querySelector(`#${key} canvas`);"
-            " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
-            " const seen = new Set(); for (let i = 0; i < d.length; i += 4)"
-            " if (d[i + 3] > 200 && Math.max(d[i], d[i+1], d[i+2]) - Math.min(d[i], d[i+1], d[i+2]) > 60)"
-            " seen.add(d[i] + ',' + d[i+1] + ',' + d[i+2]); return seen.size; }",
-            panel.key,
-        )
-        assert coloured > 0, f"{panel.key}: nothing but axes is drawn"
+        assert coloured(page, panel.key) > 0, f"{panel.key}: nothing but axes is drawn"
+
+
+def _charts(name: str) -> list[Panel]:
+    return [panel for panel in BY_KEY[name].panels if panel.form in (Form.LINES, Form.BARS)]
+
+
+def test_what_happened_meanwhile_is_drawn_on_charts(window: Window, addresses: dict[str, str]) -> None:
+    page = window.open(addresses["executive"])
+    with_marks = {panel.key: coloured(page, panel.key) for panel in _charts("executive")}
+    page.evaluate("() => { document.getElementById('meanwhile').dataset.marks = '[]'; }")
+    page.get_by_role("button", name="Dark").click()
+    page.get_by_role("button", name="Light").click()
+    for key, count in with_marks.items():
+        assert count > coloured(page, key), key
+    page.locator("#meanwhile summary").click()
+    expect(page.locator("#meanwhile tbody tr").first).to_be_visible()
+    assert window.violations() == []
 
 
 def test_what_grafana_would_send_has_an_answer_on_the_demo(shown: Demo) -> None:

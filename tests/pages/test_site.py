@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -32,7 +34,7 @@ def test_without_anything_each_panel_says_what_to_connect(nothing: Looked, key: 
 def test_a_small_world_is_shown(world: Looked, key: str) -> None:
     text = shown(world.browser(), f"/{key}", service="api", deployment="d2", at=AT)
     assert "could not be answered" not in text
-    filled = set(re.findall(r'id="([a-z0-9-]+)" data-digest', text))
+    filled = set(re.findall(r'id="([a-z0-9-]+)" data-digest', text)) - {"meanwhile"}
     assert filled == {panel.key for panel in BY_KEY[key].panels}
     assert text.count('class="empty"') < len(filled)
 
@@ -51,6 +53,20 @@ def test_a_chart_has_its_figures_beside_it(world: Looked) -> None:
     section = text.split('id="executive-incidents-weeks"')[1].split("</section>")[0]
     assert 'data-chart="{&#34;form&#34;:&#34;bars&#34;' in section
     assert "<table>" in section
+
+
+def test_what_happened_meanwhile_is_marked_on_charts_and_listed(world: Looked) -> None:
+    text = shown(world.browser(), "/executive", at=AT, hours="9000")
+    told = text.split('id="meanwhile"')[1].split("</details>")[0]
+    marks = json.loads(unescape(re.findall(r'data-marks="([^"]*)"', told)[0]))
+    counts = [int(count) for count in re.findall(r"<b>(\d+)</b>", told)]
+    assert [len(kind["times"]) for kind in marks] == counts
+    assert min(counts) > 0
+    assert told.count("<tr>") == sum(counts) + 1
+    for link in ("/debug?workspace=acme&amp;hours=9000", "incident=i1", "/change?workspace=acme"):
+        assert link in told
+    # where no chart is, nothing is marked
+    assert 'id="meanwhile"' not in shown(world.browser(), "/on-call", at=AT)
 
 
 def test_pages_of_things(world: Looked) -> None:
@@ -149,6 +165,7 @@ def test_names_from_events_are_text_and_nothing_else(dsn: str, world: Looked) ->
         ("/sql", {"q": f"SELECT '{MARKUP.replace(chr(39), '')}' AS `<b>`"}),
         ("/sql", {"q": MARKUP}),
         ("/executive", {"workspace": MARKUP}),
+        ("/executive", {"hours": "90000"}),
     ]
     for path, chosen in asked:
         answer = browser.get(path, params={"workspace": hostile, "at": AT, **chosen})
@@ -166,9 +183,11 @@ def test_a_panel_that_fails_says_why_and_the_page_stays(dsn: str, nothing: Looke
     store = nothing.store
     store._command("RENAME TABLE findings TO findings_away", "hide a table")
     store._command("DROP VIEW IF EXISTS slo_budgets", "hide a view")
+    store._command("DROP VIEW IF EXISTS retro_reviews", "hide what charts mark")
     try:
         text = shown(nothing.browser(), "/executive")
         assert "of the panels could not be answered" in text
+        assert "Not marked on the charts: Past review" in plain(text)
         section = text.split('id="executive-objectives"')[1].split("</section>")[0]
         assert "slo_budgets" in section
         assert "This could not be answered" in section

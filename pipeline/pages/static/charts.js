@@ -20,6 +20,31 @@
     return (+value.toFixed(2)).toLocaleString("en");
   }
 
+  // what happened meanwhile: a line for each of a few, else ticks above the figures, each kind in a row of its own
+  const MARKS = { red: "--bad", orange: "--line-2", blue: "--line-1" };
+  const LINES_MAX = 30, TICK = 6;
+  function mark(plot) {
+    const told = document.getElementById("meanwhile");
+    if (!told) return;
+    const { ctx, bbox } = plot, ratio = uPlot.pxRatio;
+    ctx.save();
+    ctx.lineWidth = ratio;
+    JSON.parse(told.dataset.marks).forEach((kind, row) => {
+      const many = kind.colour === "blue" || kind.times.length > LINES_MAX;
+      ctx.strokeStyle = style(MARKS[kind.colour]);
+      ctx.globalAlpha = 0.7;
+      ctx.beginPath();
+      for (const time of kind.times) {
+        const x = Math.round(plot.valToPos(time, "x", true));
+        if (x < bbox.left || x > bbox.left + bbox.width) continue;
+        ctx.moveTo(x, bbox.top + (many ? row * TICK * ratio : 0));
+        ctx.lineTo(x, many ? bbox.top + (row * TICK + TICK - 1) * ratio : bbox.top + bbox.height);
+      }
+      ctx.stroke();
+    });
+    ctx.restore();
+  }
+
   const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
 
   // bars stand on one another: each series is drawn as the sum of those below it and its own
@@ -40,7 +65,8 @@
       width, height: HEIGHT, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
       cursor: { y: false, points: { size: 7 } },
       legend: { live: true },
-      scales: { x: { time: true, range: (_, low, high) => bars ? [low - WEEK / 2, high + WEEK / 2] : low === high ? [low - WEEK, high + WEEK] : [low, high] }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.06 : 1] } },
+      hooks: { draw: [mark] },
+      scales: { x: { time: true, range: (_, low, high) => bars ? [low - WEEK / 2, high + WEEK / 2] : low === high ? [low - WEEK, high + WEEK] : [low, high] }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.12 : 1] } },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map(day), space: 90 },
         { ...axis, values: (_, ticks) => ticks.map((tick) => told(tick, unit)), size: 64 },

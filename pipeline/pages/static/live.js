@@ -24,7 +24,7 @@
       old.replaceWith(panel);
       panel.querySelectorAll("details").forEach((one, i) => { one.open = opened[i] ?? one.open; });
       panel.classList.add("changed");
-      window.charts.drawAll(panel);
+      window.charts.drawAll(panel.id === "meanwhile" ? document : panel);
     }
     const then = fresh.getElementById("window"), now = document.getElementById("window");
     if (then && now) now.textContent = then.textContent;
