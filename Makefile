@@ -55,7 +55,7 @@ long: $(VENV)/.dev examples ## the tests that `make test` leaves out, but for th
 
 .PHONY: generate
 generate: $(VENV)/.dev ## write Grafana's dashboards and alert rules anew from the panels (pipeline/panels)
-	$(BIN)/python -m grafana.build
+	$(BIN)/python -m grafana.build $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev ## take the pictures of docs/pictures anew from the demo (needs Chromium)

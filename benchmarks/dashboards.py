@@ -7,7 +7,7 @@ from functools import partial
 
 from benchmarks.figures import Figure, at_most, p95_milliseconds
 from pipeline.panels import DASHBOARDS, Dashboard
-from pipeline.panels.marks import MARKS
+from pipeline.panels.marks import marks
 from pipeline.store import Store
 
 PANEL_MILLISECONDS_MAX = 200.0
@@ -41,7 +41,8 @@ def _asked(
 ) -> Iterator[tuple[str, float]]:
     times = {"since": until - told.hours * 3600, "until": until}
     asked = [(panel.key, panel.sql) for panel in told.panels]
-    asked += [(f"{told.key}: {mark.title} on its charts", mark.sql) for mark in MARKS]
+    asked += [(f"{told.key}: {mark.title} on its charts", mark.sql) for mark in marks(*told.offered)]
+    asked += [(f"{told.key}: {choice.title} to choose from", choice.sql) for choice in told.choices]
     for name, sql in asked:
         worst = 0.0
         for chosen in ("", team):

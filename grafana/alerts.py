@@ -62,8 +62,7 @@ FROM dead_letters FINAL
 WHERE failed_at > now() - INTERVAL 1 HOUR
 GROUP BY workspace, topic
 """,
-        "{{ $values.A }} dead letters of {{ $labels.topic }} within an hour: "
-        "aftermerge dead-letters shows them",
+        "{{ $values.A }} dead letters of {{ $labels.topic }} within an hour: aftermerge dlq shows them",
         severity="ticket",
     ),
     Alert(

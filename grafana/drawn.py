@@ -28,6 +28,8 @@ _UNITS: Final = {
     Unit.DAY: ("time:YYYY-MM-DD", None),
 }
 _HERE = "${__url_time_range}&${workspace:queryparam}"
+#: the same for the pages of this project, whose addresses have no prefix
+_THERE = "${__url_time_range}&workspace=${workspace:percentencode}"
 _LINKS: Final = {
     Target.EXECUTIVE: f"/d/aftermerge-executive?{_HERE}",
     Target.ON_CALL: f"/d/aftermerge-on-call?{_HERE}",
@@ -35,8 +37,8 @@ _LINKS: Final = {
     Target.DEBUG: f"/d/aftermerge-debug?{_HERE}",
     Target.SERVICE: f"/d/aftermerge-on-call?{_HERE}&var-service={{value}}",
     Target.DEPLOYMENT: f"/d/aftermerge-debug?{_HERE}&var-deployment={{value}}",
-    Target.INCIDENT: "${aftermerge:raw}/incident?${workspace:queryparam}&incident={value}",
-    Target.CHANGE: "${aftermerge:raw}/change?${workspace:queryparam}&change={value}",
+    Target.INCIDENT: f"${{aftermerge:raw}}/incident?{_THERE}&incident={{value}}",
+    Target.CHANGE: f"${{aftermerge:raw}}/change?{_THERE}&change={{value}}",
     Target.ADDRESS: "${__value.raw}",
 }
 _SAYS: Final = {

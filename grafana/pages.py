@@ -14,7 +14,7 @@ from grafana.drawn import PARTS_EACH, drawn, panel_id
 from grafana.statements import DATASOURCE, EVERYTHING, target
 from pipeline.panels import DASHBOARDS, Dashboard
 from pipeline.panels.choices import SINCE, UNTIL, Choice
-from pipeline.panels.marks import MARKS, Mark
+from pipeline.panels.marks import Mark, marks
 from pipeline.panels.panel import PARTS, Panel
 
 TAG = "aftermerge"
@@ -23,8 +23,8 @@ ADDRESS = "http://127.0.0.1:8090"
 _SOURCE = dashboard.DataSourceRef(type_val=DATASOURCE["type"], uid=DATASOURCE["uid"])
 
 
-def page(told: Dashboard) -> dict[str, Any]:
-    """The dashboard as JSON of Grafana."""
+def page(told: Dashboard, address: str = ADDRESS) -> dict[str, Any]:
+    """The dashboard as JSON of Grafana; a browser finds the pages of ``aftermerge up`` at ``address``."""
     builder = (
         builders.Dashboard(f"Aftermerge: {told.title}")
         .uid(uid(told))
@@ -36,9 +36,9 @@ def page(told: Dashboard) -> dict[str, Any]:
         .refresh(f"{told.refresh_seconds}s")
         .week_start("monday")
         .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
-        .variables([*map(_variable, told.choices), *_hidden()])
+        .variables([*map(_variable, told.choices), *_hidden(address)])
         .links([_others()])
-        .annotations([_annotation(mark) for mark in MARKS])
+        .annotations([_annotation(mark) for mark in marks(*told.offered)])
     )
     y = 0
     for section in told.sections:
@@ -49,7 +49,7 @@ def page(told: Dashboard) -> dict[str, Any]:
             builder = builder.with_panel(drawn(panel, left * PARTS_EACH, y + top))
         y += height(section.panels)
     made: dict[str, Any] = json.loads(json.dumps(builder.build(), cls=JSONEncoder))
-    for annotation, mark in zip(made["annotations"]["list"], MARKS, strict=True):
+    for annotation, mark in zip(made["annotations"]["list"], marks(*told.offered), strict=True):
         # the kit knows only annotations that Grafana keeps itself
         annotation["target"] = target(mark.sql, ref="Anno")
     return made
@@ -91,7 +91,7 @@ def _variable(choice: Choice) -> Builder[dashboard.VariableModel]:
     return builder
 
 
-def _hidden() -> list[Builder[dashboard.VariableModel]]:
+def _hidden(address: str) -> list[Builder[dashboard.VariableModel]]:
     """What is looked up once for all panels, and what of the choices a dashboard doesn't offer."""
     times: list[Builder[dashboard.VariableModel]] = [
         builders.QueryVariable(name)
@@ -101,8 +101,7 @@ def _hidden() -> list[Builder[dashboard.VariableModel]]:
         .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
         for name, sql in (("until", UNTIL), ("since", SINCE))
     ]
-    address = builders.ConstantVariable("aftermerge").value(ADDRESS)
-    return [*times, address]
+    return [*times, builders.ConstantVariable("aftermerge").value(address)]
 
 
 def _others() -> builders.DashboardLink:
@@ -121,6 +120,6 @@ def _annotation(mark: Mark) -> builders.AnnotationQuery:
     )
 
 
-def pages() -> dict[str, dict[str, Any]]:
+def pages(address: str = ADDRESS) -> dict[str, dict[str, Any]]:
     """All dashboards, by the name of their files."""
-    return {f"{told.key}.json": page(told) for told in DASHBOARDS}
+    return {f"{told.key}.json": page(told, address) for told in DASHBOARDS}

@@ -46,7 +46,13 @@ SERVICE_PAGE: Final = Dashboard(
         Section("Promises", _named("on-call-burn", "on-call-drift", "on-call-smoke-tests")),
         Section(
             "How it is delivered",
-            _named("executive-lead-time", "executive-incidents-weeks", "executive-dora", "executive-risk"),
+            _named(
+                "executive-change-fail-rate",
+                "executive-lead-time",
+                "executive-incidents-weeks",
+                "executive-dora",
+                "executive-risk",
+            ),
         ),
         Section("How it is reviewed", _named("review-backlog", "review-open", "review-flaky")),
     ),
@@ -98,7 +104,7 @@ async def dashboard(
     """What the template of a dashboard is told."""
     offers = asyncio.gather(*(offered(asking, choice, told, shown, role) for choice in page.choices))
     charted = any(panel.form in (Form.LINES, Form.BARS) for panel in page.panels)
-    marks = asyncio.ensure_future(marked(asking, told, shown, role)) if charted else None
+    marks = asyncio.ensure_future(marked(asking, page, told, shown, role)) if charted else None
     ready = await panels(asking, page.panels, told, shown, role, reported)
     values = await offers
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from calendar import timegm
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -13,6 +12,7 @@ from pipeline.pages.asking import Answer
 from pipeline.pages.cells import NOTHING, Cell, state_of, text_of
 from pipeline.pages.chosen import Chosen
 from pipeline.pages.reported import Reported
+from pipeline.pages.showing import digest
 from pipeline.panels.panel import Column, Form, Panel, Target, Unit
 
 #: where a target is shown, and by which name its page is told the thing
@@ -64,8 +64,7 @@ def drawn(
         chart = msgspec.json.encode(_chart(panel, answer)).decode()
     href = told.address(PATHS[panel.leads_to][0]) if panel.leads_to is not None else ""
     found = Drawn(panel, trouble, empty, panel.columns, rows, chart, href, "")
-    digest = hashlib.blake2b(repr(found[1:]).encode(), digest_size=8).hexdigest()
-    return found._replace(digest=digest)
+    return found._replace(digest=digest(*found[1:]))
 
 
 def _restated(

@@ -13,7 +13,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 
 from pipeline.explain import Explanation
-from pipeline.log.protocol import LogUnavailable
+from pipeline.log.protocol import LogCorrupt, LogUnavailable
 from pipeline.receive.problems import Problem
 from pipeline.store import InvalidQuery, StoreUnavailable
 from pipeline.store.errors import StoreMissing
@@ -70,6 +70,8 @@ class Explaining:
             if task is None:
                 raise Problem(503, "too much is being explained at once: ask again in a moment")
             await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
+            if task.done():
+                task.result()  # what nobody foresaw is an error here, not something to wait for
             kept = self._known(key)
         if kept is None:
             raise NotYet
@@ -112,7 +114,7 @@ class Explaining:
         found: Explanation | Problem | None
         try:
             found = await anyio.to_thread.run_sync(partial(self._explain, *key), limiter=limiter)
-        except (StoreUnavailable, LogUnavailable, StoreMissing, InvalidQuery) as error:
+        except (StoreUnavailable, LogUnavailable, LogCorrupt, StoreMissing, InvalidQuery, OSError) as error:
             found = Problem(503, f"log or store can't answer: {error}")
         ended = time.monotonic()
         soon = NOW_SECONDS if ended - begun < PATIENCE_SECONDS / 2 else LONG_SECONDS

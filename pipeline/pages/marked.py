@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -12,8 +11,9 @@ from pipeline.pages.asking import Asking
 from pipeline.pages.cells import Cell, text_of
 from pipeline.pages.chosen import Chosen, Window, parameters
 from pipeline.pages.drawn import PATHS, iso, seconds
-from pipeline.panels.marks import MARKS, MARKS_MAX, Mark
-from pipeline.panels.panel import Column, Unit
+from pipeline.pages.showing import digest
+from pipeline.panels.marks import MARKS_MAX, Mark, marks
+from pipeline.panels.panel import Column, Dashboard, Unit
 
 #: the newest of all kinds; the charts have more
 LISTED_MAX = 100
@@ -39,13 +39,14 @@ class Marked(NamedTuple):
     digest: str
 
 
-async def marked(asking: Asking, told: Chosen, shown: Window, role: str) -> Marked:
+async def marked(asking: Asking, page: Dashboard, told: Chosen, shown: Window, role: str) -> Marked:
     """What happened in the time that is shown, of what was chosen."""
+    kinds = marks(*page.offered)
     given = parameters(told, shown)
-    answers = await asyncio.gather(*(asking.ask(mark.sql, given, role) for mark in MARKS))
+    answers = await asyncio.gather(*(asking.ask(mark.sql, given, role) for mark in kinds))
     found: list[tuple[str, list[Cell]]] = []
     counts, charted, troubles = [], [], []
-    for mark, answer in zip(MARKS, answers, strict=True):
+    for mark, answer in zip(kinds, answers, strict=True):
         if answer.trouble:
             troubles.append(f"{mark.title}: {answer.trouble}")
         happened = answer.dicts()
@@ -57,7 +58,7 @@ async def marked(asking: Asking, told: Chosen, shown: Window, role: str) -> Mark
     found.sort(key=lambda one: one[0], reverse=True)
     lines = [line for _, line in found[:LISTED_MAX]]
     made = Marked(COLUMNS, lines, counts, troubles, msgspec.json.encode(charted).decode(), "")
-    return made._replace(digest=hashlib.blake2b(repr(made).encode(), digest_size=8).hexdigest())
+    return made._replace(digest=digest(made))
 
 
 def _line(mark: Mark, row: dict[str, Any], told: Chosen) -> list[Cell]:

@@ -7,6 +7,7 @@ from it, and without it figures are shown as they are.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -38,8 +39,16 @@ class Reported:
         self._rows: OrderedDict[str, First] = OrderedDict()
         self._saved_at = -SAVED_EVERY_SECONDS
         self._changed = False
-        self.trouble = ""
+        #: pages are made in one thread, and saved in others
+        self._rows_held, self._saving = threading.Lock(), threading.Lock()
+        self._not_saved = ""
+        self._not_read = ""
         self._load()
+
+    @property
+    def trouble(self) -> str:
+        """Why figures are shown without what they were; empty: they are not."""
+        return self._not_saved or self._not_read
 
     def _load(self) -> None:
         if self._file is None or not self._file.exists():
@@ -49,22 +58,27 @@ class Reported:
         except (OSError, msgspec.MsgspecError) as error:
             # what is in it may be mended by a person: the next save must not take its place
             aside = self._file.with_suffix(".unreadable")
-            self._file.replace(aside)
-            self.trouble = f"{aside} can't be read, figures are shown as they are: {error}"
+            self._not_read = f"{aside} can't be read, figures are shown as they are: {error}"
+            try:
+                self._file.replace(aside)
+            except OSError:
+                self._not_read = f"{self._file} can't be read, figures are shown as they are: {error}"
+                self._file = None
 
     def restated(
         self, key: tuple[str, ...], figures: Mapping[str, str], day: str
     ) -> dict[str, tuple[str, str]]:
         """Figure -> what it was first and when that was shown, of those that are another one now."""
         name = "\x1f".join(key)
-        first = self._rows.get(name)
-        if first is None:
-            self._rows[name] = First(day, dict(figures))
-            self._changed = True
-            while len(self._rows) > ROWS_MAX:
-                self._rows.popitem(last=False)
-            return {}
-        self._rows.move_to_end(name)
+        with self._rows_held:
+            first = self._rows.get(name)
+            if first is None:
+                self._rows[name] = First(day, dict(figures))
+                self._changed = True
+                while len(self._rows) > ROWS_MAX:
+                    self._rows.popitem(last=False)
+                return {}
+            self._rows.move_to_end(name)
         known = first.figures
         return {
             column: (known[column], first.day)
@@ -81,11 +95,16 @@ class Reported:
         """Write the file anew, whole or not at all; a disk that is full changes no page."""
         if self._file is None:
             return
-        self._saved_at, self._changed = time.monotonic(), False
-        beside = self._file.with_suffix(".new")
-        try:
-            beside.write_bytes(msgspec.json.encode(dict(self._rows)))
-            beside.chmod(0o600)
-            os.replace(beside, self._file)
-        except OSError as error:
-            self.trouble = f"{self._file} can't be written: {error}"
+        with self._saving:
+            with self._rows_held:
+                rows = dict(self._rows)
+                self._saved_at, self._changed = time.monotonic(), False
+            beside = self._file.with_suffix(".new")
+            try:
+                beside.write_bytes(msgspec.json.encode(rows))
+                beside.chmod(0o600)
+                os.replace(beside, self._file)
+                self._not_saved = ""
+            except OSError as error:
+                self._changed = True  # it is tried again
+                self._not_saved = f"{self._file} can't be written: {error}"

@@ -57,10 +57,16 @@ class Templates:
             "weblike": lambda text: str(text).lower().startswith(("https://", "http://")),
         }
         self._environment.globals["static"] = Static().address
+        self._environment.globals["digest"] = digest
 
     def html(self, name: str, told: Mapping[str, Any]) -> str:
         """A page's text."""
         return self._environment.get_template(name).render(told)
+
+
+def digest(*told: object) -> str:
+    """Another text when anything of it is different: by it a page sees which of its parts are new."""
+    return hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
 
 
 class Static:

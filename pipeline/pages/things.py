@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -31,13 +30,15 @@ from pipeline.pages.incidents import around, incident_context
 from pipeline.pages.showing import HEADERS
 from pipeline.pages.site import Look, Site
 from pipeline.panels import DASHBOARDS
-from pipeline.receive.access import Role
+from pipeline.receive.access import Identity, Role
 from pipeline.receive.problems import Problem
 from pipeline.receive.verdicts import NAME_CHARACTERS_MAX, REASON_CHARACTERS_MAX, Judge, Said
 
 F = TypeVar("F", IncidentFindings, ChangeFindings, DeploymentFindings)
 _PATHS: Final = {INCIDENT: "/incident", CHANGE: "/change", DEPLOYMENT: "/deployment"}
 _DEBUG_HOURS = BY_KEY["debug"].hours
+#: somebody who waits for what is folded looks again
+AGAIN_SECONDS = 3
 _PANELS: Final = {panel.key: panel for told in DASHBOARDS for panel in told.panels}
 VERDICTS_AT_ONCE_MAX = 2
 
@@ -71,9 +72,8 @@ class Things:
         told = {
             **incident_context(found, others, look.told, self._site.now_micros()),
             "restated": self._restated(look, found),
-            "may_judge": identity.may(Role.RESPONDER) and bool(identity.person),
+            "may_judge": identity.may(Role.RESPONDER) and _is_person(identity),
             "said": look.request.query_params.get("said", ""),
-            "digest": digest,
         }
         return self._site.show(look, "incident.html", told)
 
@@ -98,7 +98,7 @@ class Things:
             self._site.asking.ask(CHECKS, {**given, "commit": commit}, look.role),
         )
         context = change_context(found, measured, checks, look.told)
-        return self._site.show(look, "change.html", {**context, "digest": digest})
+        return self._site.show(look, "change.html", context)
 
     async def _deployment(self, look: Look) -> Response:
         found = await self._found(look, DEPLOYMENT, DeploymentFindings)
@@ -108,9 +108,7 @@ class Things:
         shown = await self._site.window(look, _DEBUG_HOURS)
         ready = await panels(self._site.asking, (_PANELS[key] for key in COMPARED), told, shown, look.role)
         context = deployment_context(found, look.told)
-        return self._site.show(
-            look, "deployment.html", {**context, "panels": list(ready.values()), "digest": digest}
-        )
+        return self._site.show(look, "deployment.html", {**context, "panels": list(ready.values())})
 
     async def _sql(self, look: Look) -> Response:
         statement = look.request.query_params.get("q", "")
@@ -130,7 +128,10 @@ class Things:
         try:
             found = await self._explaining.findings(look.told.workspace, name, as_of)
         except NotYet:
-            return self._site.show(look, "not_yet.html", {"name": name, "then": as_of is not None}, 202)
+            told = {"name": name, "then": as_of is not None, "again_seconds": AGAIN_SECONDS}
+            waiting = self._site.show(look, "not_yet.html", told, 202)
+            waiting.headers["refresh"] = str(AGAIN_SECONDS)
+            return waiting
         if isinstance(found, findings):
             return found
         if found is None:
@@ -154,7 +155,7 @@ class Things:
         identity = signing.identity(request, Role.RESPONDER)
         form = await self._site.form(request)
         signing.check_form(request, form.get("seal", ""))
-        if not identity.person:
+        if not _is_person(identity):
             raise Problem(403, "a verdict needs a person: sign in with a token of your own, or at the proxy")
         workspace = _field(form, "workspace", NAME_CHARACTERS_MAX)
         incident = _field(form, "incident", NAME_CHARACTERS_MAX)
@@ -171,9 +172,9 @@ class Things:
         return RedirectResponse(f"{back}&said={said_so}#verdicts", 303, HEADERS)
 
 
-def digest(*told: object) -> str:
-    """Another text when anything of it is different: by it a page sees which of its parts are new."""
-    return hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
+def _is_person(identity: Identity) -> bool:
+    """Whether it is known who speaks: whom the proxy names, whose token it is, or who is on this machine."""
+    return bool(identity.person) and not identity.shared
 
 
 def _field(form: dict[str, str], name: str, characters_max: int) -> str:

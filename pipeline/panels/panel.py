@@ -124,6 +124,11 @@ class Panel(NamedTuple):
     reported_by: tuple[str, ...] = ()
 
     @property
+    def of_now(self) -> bool:
+        """Whether it shows the state of now, whatever time is looked at."""
+        return "{until:" not in self.sql
+
+    @property
     def cuts(self) -> tuple[str, ...]:
         """The choices that it honours, beside the workspace and the time."""
         return tuple(name for name in CUTS if f"{{{name}:String}}" in self.sql)
@@ -153,6 +158,11 @@ class Dashboard(NamedTuple):
     def panels(self) -> tuple[Panel, ...]:
         """All of its panels, in the order in which they stand."""
         return tuple(panel for section in self.sections for panel in section.panels)
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The names of what can be chosen on it."""
+        return tuple(choice.name for choice in self.choices)
 
 
 #: of how many the row beside it speaks; and the week that it is about

@@ -46,6 +46,16 @@ def rows(*cuts: str, at: str = "") -> str:
     return " AND ".join(conditions)
 
 
+def owned(service: str = "service") -> str:
+    """Whether the team that was chosen, if one was, owns the service that an expression names."""
+    return f"""({_chosen("team")} = '' OR {service} IN
+(
+    SELECT service
+    FROM services FINAL
+    WHERE workspace = {{workspace:String}} AND team = {_chosen("team")}
+))"""
+
+
 def lately() -> str:
     """Keys of what went live in the time: found by one column, so that everything else is read by key.
 

@@ -45,6 +45,8 @@ class Identity(NamedTuple):
 
     role: Role
     person: str = ""
+    #: whether several may have the token, so that ``person`` names it and nobody
+    shared: bool = False
 
     def may(self, role: Role) -> bool:
         """Whether this identity's role includes another."""
@@ -116,7 +118,8 @@ class Access:
         found = None
         for known, role in self.tokens.items():
             if hmac.compare_digest(known.lower(), digest):
-                found = Identity(role, self.persons.get(known, f"token of {role}"))
+                person = self.persons.get(known)
+                found = Identity(role, person or f"token of {role}", shared=person is None)
         return found
 
     def identify(self, headers: Mapping[str, str], peer: str, token: str | None = None) -> Identity | None:

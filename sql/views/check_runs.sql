@@ -1,5 +1,6 @@
 -- Which checks ran on a commit, how did they end, and where can their logs be read?
 -- One row per run of a check, newest first.
+--   id               natural key of the run
 --   commit           key of the commit, owner/name@sha
 --   kind             build, test, policy, security or smoke; empty: not told
 --   attempt          which run of this check on this commit, from 1
@@ -10,6 +11,7 @@
 -- Left out: runs that their source took back; of several tellings of one run all but the newest.
 SELECT
     workspace,
+    id,
     commit,
     newest.1 AS repository,
     newest.2 AS sha,
@@ -27,13 +29,14 @@ FROM
 (
     SELECT
         workspace,
+        id,
         commit,
         argMax(
             (repository, sha, name, workflow, kind, attempt, outcome, started_at, time, branch, url, retracted),
             (source_version, parser_version, NOT retracted, received_at)
         ) AS newest
     FROM events_check_finished
-    -- grouped by the commit, too, so that one commit's runs can be asked for without reading those of all
+    -- grouped by the commit, too: runs can be asked for by either key without reading all of them
     GROUP BY workspace, commit, id
 )
 WHERE NOT newest.12

@@ -1,6 +1,7 @@
 -- What is the answer for each incident, in words?
 -- One row per incident, newest first: what which_change_broke_it says of it, without the candidates.
 --   answer           the verdict in words
+--   change_probability  that any change caused it (0 to 1): all candidates together
 --   rollback_target  deploy tag (else the key of the deployment) to go back to; empty: none
 --   resolved_at      null: it is open
 -- Left out: which deployment and which change (which_change_broke_it, incident_candidates).
@@ -25,6 +26,7 @@ SELECT
         'undecided: no candidate stands out'
     ) AS answer,
     probability,
+    change_probability,
     state,
     rollback_target,
     resolved_at

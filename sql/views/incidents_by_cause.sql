@@ -1,6 +1,7 @@
 -- How many incidents did changes cause, and how many had another cause or none that is known?
 -- One row per workspace, week of the onset (from Monday, UTC), dimension and value, newest first.
---   dimension, value   what the incidents have in common: all, team, service, environment or severity
+--   dimension, value   what the incidents have in common: service in environment (`api in production`), service,
+--                      environment, team, severity or all
 --   incidents          number of incidents: n
 --   by_changes         sum of their probabilities (0 to 1) that a known deployment caused them: how many deployments
 --                      caused, in expectation
@@ -41,7 +42,11 @@ FROM
             pair -> pair.1 = 'all' OR pair.2 != '',
             [
                 ('all', ''), ('team', s.team::String), ('service', i.service::String),
-                ('environment', i.environment::String), ('severity', i.severity::String)
+                ('environment', i.environment::String), ('severity', i.severity::String),
+                (
+                    'service in environment',
+                    if(i.service = '' OR i.environment = '', '', concat(i.service, ' in ', i.environment))
+                )
             ]
         ) AS dimensions
     FROM (SELECT * FROM incidents FINAL) AS i

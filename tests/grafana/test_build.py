@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
@@ -16,10 +18,11 @@ from grafana.drawn import panel_id
 from grafana.pages import page, places, uid
 from grafana.statements import statement
 from pipeline.core.facts import DeploymentFact
+from pipeline.pages import chosen as addresses
 from pipeline.panels import DASHBOARDS
 from pipeline.panels.panel import PARTS, Dashboard, Form, Panel
 from pipeline.store import Store
-from tests.grafana.sent import ALL, looked_up, sent
+from tests.grafana.sent import ALL, interpolated, looked_up, sent
 from tests.store.conftest import fresh
 from tests.store.rows import WORKSPACE, row
 from tests.store.world import fill
@@ -48,6 +51,13 @@ def world(dsn: str) -> Iterator[Store]:
     for store in fresh(dsn):
         store.migrate()
         fill(store)
+        yield store
+
+
+@pytest.fixture(scope="module")
+def nothing(dsn: str) -> Iterator[Store]:
+    for store in fresh(dsn):
+        store.migrate()
         yield store
 
 
@@ -113,6 +123,16 @@ def test_every_variable_that_is_asked_for_is_there(told: Dashboard) -> None:
 
 
 @PANEL
+def test_what_grafana_sends_has_an_answer_on_nothing(nothing: Store, told: Dashboard, panel: Panel) -> None:
+    since, until = looked_up(nothing, "acme", BEGIN, END)
+    everything: dict[str, object] = dict.fromkeys((choice.name for choice in told.choices), ALL)
+    chosen = everything | {"workspace": "acme", "deployment": "d2", "since": since, "until": until}
+    answer = nothing.query(sent(statement(panel.sql), chosen, BEGIN, END))
+    assert {column.name for column in panel.columns} <= set(answer.columns)
+    assert len(answer.rows) == (panel.form is Form.FIGURES)
+
+
+@PANEL
 def test_what_grafana_sends_has_the_same_answer(world: Store, told: Dashboard, panel: Panel) -> None:
     since, until = looked_up(world, "acme", BEGIN, END)
     for picked in ({}, {"service": "api", "team": "core"}):
@@ -129,10 +149,34 @@ def test_what_grafana_sends_has_the_same_answer(world: Store, told: Dashboard, p
         assert there.rows == here.rows
 
 
+def test_links_to_pages_are_read_there() -> None:
+    """What Grafana makes of a link is an address that the page understands."""
+    found = set()
+    for told in DASHBOARDS:
+        for panel in panels_of(page(told, "https://aftermerge.example")):
+            for override in panel["fieldConfig"]["overrides"]:
+                for setting in override["properties"]:
+                    if setting["id"] == "links":
+                        found |= {link["url"] for link in setting["value"]}
+    there = sorted(link for link in found if "aftermerge:raw" in link)
+    assert [urlsplit(link).path.rpartition("/")[2] for link in there] == ["change", "incident"]
+    for link in there:
+        for now, hours, at in (("1717000000000", 24, 1_717_000_000), ("now", 0, 0)):
+            times = "from=now-24h&to=now" if now == "now" else "from=1716913600000&to=1717000000000"
+            address = re.sub(r"\$\{__(data|value)[^}]*\}", "x", link.replace("${__url_time_range}", times))
+            address = interpolated(
+                address, {"workspace": "a b&c", "aftermerge": "https://aftermerge.example"}
+            )
+            assert "$" not in address
+            read = addresses.chosen(dict(parse_qsl(urlsplit(address).query)))
+            assert (read.workspace, read.hours, read.at, read.wrong) == ("a b&c", hours, at, "")
+
+
 @DASHBOARD
 def test_what_happened_meanwhile_can_be_asked_for(world: Store, told: Dashboard) -> None:
     since, until = looked_up(world, "acme", BEGIN, END)
-    chosen = {"workspace": "acme", "service": ALL, "since": since, "until": until}
+    everything: dict[str, object] = dict.fromkeys(told.offered, ALL)
+    chosen = everything | {"workspace": "acme", "since": since, "until": until}
     for annotation in page(told)["annotations"]["list"]:
         answer = world.query(sent(annotation["target"]["rawSql"], chosen, BEGIN, END))
         assert answer.rows, annotation["name"]

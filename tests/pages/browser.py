@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.answers import ask
-from tests.live.process import ROOT, STOP_SECONDS_MAX, command, environment, eventually
+from tests.live.process import ROOT, STOP_SECONDS_MAX, TOKEN, command, environment, eventually
 from tests.ports import free_ports
 
 CHROMIUM = "chromium"
@@ -51,6 +51,16 @@ class Demo:
         """The one value of a statement."""
         _, ((found,),) = self.table(statement)
         return found
+
+    def report(self, *told: str) -> None:
+        """`aftermerge report`, into the workspace in which the demo listens."""
+        subprocess.run(
+            command("report", *told, "--url", self.place, "--workspace", "live"),
+            cwd=ROOT,
+            env=environment(report_token=TOKEN),
+            check=True,
+            timeout=STOP_SECONDS_MAX,
+        )
 
     def address(self, path: str, **told: str) -> str:
         return f"{self.place}{path}?{urlencode({'workspace': 'simulated', **told}, quote_via=quote)}"

@@ -148,13 +148,16 @@ def test_from_executive_to_on_call_to_debug_to_the_change(window: Window, shown:
     page = window.open(shown.address("/executive"))
     page.get_by_role("link", name="Do deployments fail?").click()
     expect(page).to_have_url(shown.address("/on-call"))
-    row = page.locator("#on-call-open-incidents tbody tr").first
+    # the likeliest to have broken something, of those that brought changes
+    nothing = page.locator("td[data-head='Changes']", has_text=re.compile("^0$"))
+    row = page.locator("#on-call-recent-deployments tbody tr", has_not=nothing).first
     row.locator("td[data-head='Deployment'] a").click()
     expect(page.locator("h1")).to_have_text("Debug")
+    here = page.url
     page.locator("#debug-deployment td[data-head='Before it'] a").click()
+    expect(page).not_to_have_url(here)
     expect(page.locator("h1")).to_have_text("Debug")
     page.go_back()
-    page.goto(shown.address("/debug", deployment=shown.value(CULPRIT)))
     change = page.locator("#debug-changes td[data-head='Change'] a").first
     name = change.inner_text()
     change.click()
@@ -207,6 +210,20 @@ def test_a_verdict_restates_what_is_shown(window: Window, shown: Demo) -> None:
     )
 
 
+def test_whoever_waits_for_the_past_can_use_the_page_meanwhile(window: Window, shown: Demo) -> None:
+    """The first look at a moment may take long: that page is one for everybody, too."""
+    incident = shown.value(INCIDENT)
+    for moment in ("2026-05-28T17:50:00Z", "2026-05-28T17:40:00Z", "2026-05-28T17:30:00Z"):
+        page = window.page
+        page.goto(shown.address("/incident", incident=incident, as_of=moment))
+        if page.locator("h1").inner_text() == "Being worked out":
+            assert window.violations() == []
+            page.get_by_role("link", name="Look again").click()
+            expect(page.locator("h1")).not_to_be_empty()
+            return
+    pytest.fail("every moment was answered at once: choose one further back")
+
+
 def test_what_was_known_when(window: Window, shown: Demo) -> None:
     page = window.open(shown.address("/incident", incident=shown.value(INCIDENT)))
     page.get_by_role("link", name="a minute after it was opened").click()
@@ -215,6 +232,14 @@ def test_what_was_known_when(window: Window, shown: Demo) -> None:
     )
     expect(page.locator("#answer")).to_contain_text("provisional until")
     assert page.locator("form[action='/incident/verdict']").count() == 0
+
+
+def test_what_is_told_appears_without_loading_again(window: Window, shown: Demo) -> None:
+    page = window.open(f"{shown.place}/on-call?workspace=live")
+    expect(page.locator("#on-call-recent-deployments")).to_contain_text("Nothing went live in this time")
+    shown.report("deployment", "paper", "production", "v1", "success")
+    row = page.locator("#on-call-recent-deployments tbody tr")
+    expect(row).to_contain_text("paper", timeout=1000 * _SHOWN_SECONDS_MAX)
 
 
 def test_it_is_live(window: Window, shown: Demo) -> None:

@@ -79,6 +79,16 @@ def _fails(error: Exception) -> Callable[[str, str, int | None], Explanation | N
     return explain
 
 
+def test_what_nobody_foresaw_is_not_waited_for() -> None:
+    async def looked() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await Explaining(_fails(ZeroDivisionError())).findings("acme", "x", 5)
+        with pytest.raises(Problem, match="no space"):
+            await Explaining(_fails(OSError("no space left"))).findings("acme", "x", 5)
+
+    asyncio.run(looked())
+
+
 def test_a_store_that_is_away_is_said_to_be() -> None:
     async def looked() -> None:
         desk = Explaining(_fails(StoreUnavailable("nobody answers")))

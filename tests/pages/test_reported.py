@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.facts import DeploymentFact
-from pipeline.pages.reported import ROWS_MAX, Reported
+from pipeline.pages.reported import ROWS_MAX, SAVED_EVERY_SECONDS, Reported
 from tests.pages.site import AT, Looked, shown
 from tests.store.rows import HOUR, MONDAY, WORKSPACE, row
 
@@ -48,6 +48,15 @@ def test_a_file_that_can_t_be_read_or_written_changes_no_page(tmp_path: Path) ->
     away.restated(("p",), {"a": "1"}, "d")
     away.save()
     assert "can't be written" in away.trouble
+    # it is tried again, and then nothing is wrong any more
+    (tmp_path / "nowhere").mkdir()
+    away._saved_at = -SAVED_EVERY_SECONDS
+    assert away.waits()
+    away.save()
+    assert away.trouble == ""
+    assert Reported(tmp_path / "nowhere" / "reported.json").restated(("p",), {"a": "2"}, "e") == {
+        "a": ("1", "d")
+    }
 
 
 def test_rows_are_bounded() -> None:

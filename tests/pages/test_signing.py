@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.receive.access import Access, Role, TrustedProxy, networks
+from pipeline.receive.access import Access, Role, TrustedProxy, networks, token_digest
 from tests.pages.site import TOKENS, Looked, plain, seal, sent, shown, signing_in
 
 CAUSE = {"cause": "acme/api#2", "because": "the graph says so", "workspace": "acme", "incident": "i1"}
@@ -113,6 +113,19 @@ def test_a_responder_gives_a_verdict_as_a_person(world: Looked) -> None:
     for origin in ("https://evil.example", "null"):
         assert sent(browser, "/incident/verdict", {**CAUSE, "seal": mark}, origin=origin) == 403
     assert len(world.words) == 1
+
+
+def test_a_token_that_several_may_have_is_no_person(world: Looked) -> None:
+    browser = world.browser(Access({token_digest(TOKENS[Role.RESPONDER]): Role.RESPONDER}))
+    form = {"seal": seal(browser.get("/sign-in").text), "then": "/", "token": TOKENS[Role.RESPONDER]}
+    assert sent(browser, "/sign-in", form) == 303
+    text = shown(browser, "/incident", incident="i1")
+    assert "signed in as a person" in text
+    assert "What caused it?" not in text
+    world.words.clear()
+    own = seal(text)
+    assert sent(browser, "/incident/verdict", {**CAUSE, "seal": own}) == 403
+    assert world.words == []
 
 
 def test_behind_a_trusted_proxy_people_are_signed_in_and_cookies_are_for_tls(world: Looked) -> None:

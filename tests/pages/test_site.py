@@ -34,7 +34,7 @@ def test_without_anything_each_panel_says_what_to_connect(nothing: Looked, key: 
 def test_a_small_world_is_shown(world: Looked, key: str) -> None:
     text = shown(world.browser(), f"/{key}", service="api", deployment="d2", at=AT)
     assert "could not be answered" not in text
-    filled = set(re.findall(r'id="([a-z0-9-]+)" data-digest', text)) - {"meanwhile"}
+    filled = set(re.findall(r'id="([a-z0-9-]+)" data-digest', text)) - {"meanwhile", "notices"}
     assert filled == {panel.key for panel in BY_KEY[key].panels}
     assert text.count('class="empty"') < len(filled)
 
@@ -67,6 +67,15 @@ def test_what_happened_meanwhile_is_marked_on_charts_and_listed(world: Looked) -
         assert link in told
     # where no chart is, nothing is marked
     assert 'id="meanwhile"' not in shown(world.browser(), "/on-call", at=AT)
+
+
+def test_what_shows_now_says_so_where_somebody_looks_at_then(world: Looked) -> None:
+    for when, says in (({"at": AT}, True), ({}, False)):
+        text = shown(world.browser(), "/on-call", **when)
+        for panel in BY_KEY["on-call"].panels:
+            section = text.split(f'id="{panel.key}"')[1].split("</section>")[0]
+            assert ("As it is now" in section) == (says and panel.of_now), panel.key
+    assert any(panel.of_now for panel in BY_KEY["on-call"].panels)
 
 
 def test_pages_of_things(world: Looked) -> None:

@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.facts import DeploymentFact
+from pipeline.pages.showing import STATIC
 from pipeline.panels import DASHBOARDS
 from pipeline.panels.choices import SINCE, UNTIL, Choice
+from pipeline.panels.marks import marks
 from pipeline.panels.panel import PARAMETERS, PARTS, ROWS_MAX, Dashboard, Form, Limits, Panel, Unit
 from pipeline.store import Result, Store
 from tests.store.conftest import fresh
+from tests.store.rows import MONDAY
+from tests.store.rows import row as fact
 from tests.store.world import fill
 
 PANELS = [(told, panel) for told in DASHBOARDS for panel in told.panels]
@@ -153,6 +158,92 @@ def test_a_choice_cuts(world: Store) -> None:
     # the narrowest holds
     assert failed(service="api", team="nobody's") == api
     assert failed(service="web", environment="staging") == (None, 0)
+
+
+def test_counts_stand_for_what_the_rate_stands_for(world: Store) -> None:
+    """A service and an environment that are both chosen cut deployments and incidents alike."""
+
+    def counted(**chosen: str) -> float:
+        (row,) = rows(world, "executive-incidents", **chosen)
+        return float(row["n"])
+
+    everywhere = counted(service="api")
+    here = counted(service="api", environment="production")
+    assert 0 < here <= everywhere
+    assert counted(service="api", environment="nowhere") == 0
+
+
+def test_marks_are_cut_by_what_is_chosen(world: Store) -> None:
+    offered = ("service", "team", "environment")
+    for mark in marks(*offered):
+        asked = {**NOTHING_CHOSEN, **AROUND, "workspace": "acme"}
+        everything = len(world.query(mark.sql, asked).rows)
+        assert everything, mark.title
+        assert not world.query(mark.sql, {**asked, "team": "nobody's"}).rows, mark.title
+        core = len(world.query(mark.sql, {**asked, "team": "core"}).rows)
+        assert 0 < core <= everything, mark.title
+        if mark.title != "Past review":
+            assert not world.query(mark.sql, {**asked, "environment": "nowhere"}).rows, mark.title
+    # what a dashboard doesn't offer isn't asked for
+    for mark in marks("service"):
+        assert "{team:" not in mark.sql
+        assert "{environment:" not in mark.sql
+
+
+def test_candidates_are_those_of_the_open_incidents_by_the_same_owner(world: Store) -> None:
+    for chosen in (
+        {},
+        {"team": "core"},
+        {"team": "nobody's"},
+        {"service": "api"},
+        {"environment": "production"},
+    ):
+        there = {row["incident"] for row in rows(world, "on-call-open-incidents", **chosen)}
+        explained = {row["incident"] for row in rows(world, "on-call-candidates", **chosen)}
+        assert explained <= there, chosen
+        weighed = world.query(
+            "SELECT DISTINCT incident FROM candidate_evidence WHERE workspace = 'acme'"
+        ).rows
+        assert explained == there & {str(row[0]) for row in weighed}, chosen
+
+
+def test_the_latest_incidents_say_how_probably_a_change_did_it(world: Store) -> None:
+    found = rows(world, "executive-incidents-latest")
+    assert {row["incident"] for row in found} >= {"i1", "i2", "i3"}
+    assert all(0 <= row["change_probability"] <= 1 for row in found)
+    assert not rows(world, "executive-incidents-latest", team="nobody's")
+
+
+def test_a_roll_out_is_shown_however_long_it_takes(world: Store) -> None:
+    told = {"service": "api", "environment": "production", "tag": "v9", "live_at": MONDAY, "fraction": 0.1}
+    world.insert_facts(
+        "deployments",
+        "canary",
+        1,
+        [
+            fact(DeploymentFact, deployment="slow", **told),
+            fact(DeploymentFact, deployment="over", replaced_at=MONDAY, **told),
+            fact(
+                DeploymentFact,
+                deployment="failed long ago",
+                transition="failed",
+                **{**told, "fraction": None},
+            ),
+        ],
+    )
+    panel = next(panel for _, panel in PANELS if panel.key == "on-call-rollouts")
+    much_later = {**NOTHING_CHOSEN, "workspace": "canary", "since": 1_800_000_000, "until": 1_800_003_600}
+    answer = world.query(panel.sql, much_later)
+    assert [line[answer.columns.index("deployment")] for line in answer.rows] == ["slow"]
+
+
+def test_no_chart_draws_more_than_there_are_colours() -> None:
+    script = (STATIC / "charts.js").read_text(encoding="utf-8")
+    colours = script.split("COLOURS = [")[1].split("]")[0].count("--line-")
+    for _, panel in PANELS:
+        if panel.form in (Form.LINES, Form.BARS):
+            drawn = [column for column in panel.columns[1:] if column.name != "n"]
+            assert len(drawn) <= colours, panel.key
 
 
 def test_time_cuts(world: Store) -> None:

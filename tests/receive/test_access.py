@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.receive import Access, ReceiverSettings, Role, SourceSecurity, TrustedProxy, refusal_to_listen
-from pipeline.receive.access import LOCAL, AccessRefused, from_this_machine, networks, token_digest
+from pipeline.receive.access import LOCAL, AccessRefused, Identity, from_this_machine, networks, token_digest
 
 TOKENS = {token_digest(role.value): role for role in Role}
 PROXY = TrustedProxy("X-Forwarded-Email", networks(["10.1.0.0/16", "::1"]), {"ada@example.org": Role.ADMIN})
@@ -93,7 +93,10 @@ def test_a_person_is_named_by_the_proxy_or_by_the_token() -> None:
     # a token goes before the header, and is its person's, whatever that says
     assert person({**bearer("responder"), **role, "x-forwarded-user": "ada"}) == "dana"
     assert person({**bearer("admin"), "x-forwarded-user": "ada"}) == "token of admin"
-    assert Access().identify(HERE, "127.0.0.1") == (Role.ADMIN, LOCAL)
+    assert Access().identify(HERE, "127.0.0.1") == Identity(Role.ADMIN, LOCAL)
+    # several may have a token that is of a role
+    found = [access.identify(bearer(name), "10.2.0.1") for name in ("responder", "admin")]
+    assert [one is not None and one.shared for one in found] == [False, True]
 
 
 def test_a_token_may_stand_elsewhere() -> None:

@@ -1,7 +1,8 @@
 // Draws what a panel's `data-chart` holds with uPlot; figures beside it in a table are there without any script.
 "use strict";
 (() => {
-  const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4"];
+  const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5"];
+  // a figure stands at the Monday with which its week begins, so the last week is to the right of its figure
   const HEIGHT = 230, WEEK = 7 * 86400;
   const charts = new Map();
   // a canvas knows no variables: an element is asked what the colour is where they are resolved
@@ -66,7 +67,7 @@
       cursor: { y: false, points: { size: 7 } },
       legend: { live: true },
       hooks: { draw: [mark] },
-      scales: { x: { time: true, range: (_, low, high) => bars ? [low - WEEK / 2, high + WEEK / 2] : low === high ? [low - WEEK, high + WEEK] : [low, high] }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.12 : 1] } },
+      scales: { x: { time: true, range: (_, low, high) => [low, high + WEEK] }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.12 : 1] } },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map(day), space: 90 },
         { ...axis, values: (_, ticks) => ticks.map((tick) => told(tick, unit)), size: 64 },
@@ -79,7 +80,7 @@
           fill: bars ? style(COLOURS[i % COLOURS.length]) : undefined,
           width: bars ? 0 : 2,
           dash: !bars && i > 0 ? [[6, 3], [2, 3], [9, 3, 2, 3]][(i - 1) % 3] : undefined,
-          paths: bars ? uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
+          paths: bars ? uPlot.paths.bars({ size: [0.7, 40], align: 1 }) : undefined,
           points: { show: !bars, size: 5 },
           spanGaps: false,
           value: (_, __, ___, at) => told(at === null ? null : one.values[at], one.unit),

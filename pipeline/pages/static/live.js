@@ -39,6 +39,7 @@
         signal: AbortSignal.timeout(30000) });
       if (paused) return;
       if (answer.status === 401 || answer.redirected) { location.reload(); return; }
+      if (answer.status === 202) { misses = 0; say("Being worked out"); return; }
       if (answer.status !== 200 && answer.status !== 304) throw new Error(String(answer.status));
       if (answer.status === 200) {
         const whole = replace(new DOMParser().parseFromString(await answer.text(), "text/html"));

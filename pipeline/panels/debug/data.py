@@ -32,8 +32,7 @@ LIMIT 50
 LETTERS = Panel(
     key="debug-dead-letters",
     title="What was refused?",
-    question="Dead letters by topic and reason. `aftermerge dead-letters` shows them whole and brings "
-    "them back.",
+    question="Dead letters by topic and reason. `aftermerge dlq` shows them whole and brings them back.",
     form=Form.TABLE,
     sql="""
 SELECT topic, reason, count() AS n, max(failed_at) AS newest_at, argMax(place, failed_at) AS newest

@@ -28,6 +28,6 @@ EXECUTIVE = Dashboard(
         Section("Since last month", (delivery.CHANGED,)),
         Section("Delivery", (delivery.LEAD_TIME, delivery.FAIL_RATE, delivery.DORA)),
         Section("Review and risk", (delivery.PAST_REVIEW, delivery.RISK)),
-        Section("Production", (production.CAUSES, production.BUDGETS, production.SIGNALS)),
+        Section("Production", (production.CAUSES, production.LATEST, production.BUDGETS, production.SIGNALS)),
     ),
 )

@@ -54,6 +54,7 @@ LEAD_TIME = Panel(
     "tenths of them were in production sooner. The newest weeks look faster than they are, as "
     "long as changes of them are not deployed.",
     form=Form.LINES,
+    reported_by=("week",),
     sql=f"""
 SELECT
     week, committed_to_deployed_median AS median, committed_to_deployed_p75 AS p75,
@@ -107,6 +108,7 @@ FAIL_RATE = Panel(
     question="Share of the deployments of each week that failed, in expectation; between `at least` and "
     "`at most` it lies with a probability of 90 %: few deployments say little.",
     form=Form.LINES,
+    reported_by=("week",),
     sql=f"""
 SELECT week, fail_rate, fail_rate_low, fail_rate_high, deployments AS n
 FROM software_delivery
@@ -127,6 +129,7 @@ PAST_REVIEW = Panel(
     question="Merged changes of each week that went past review. One that went past it in two ways "
     "counts in both.",
     form=Form.BARS,
+    reported_by=("week",),
     sql=f"""
 SELECT week, by_label, by_push, by_approvals, by_rule, merged AS n
 FROM bypasses

@@ -27,7 +27,7 @@ CROSS JOIN
 (
     SELECT sum(confirmed) AS confirmed, sum(likely) AS likely, sum(undecided) AS undecided
     FROM incidents_by_cause
-    WHERE {weeks(*OF_PRODUCTION)}
+    WHERE {weeks(*OF_PRODUCTION, delivery=True)}
 ) AS i
 """,
     columns=(
@@ -79,7 +79,7 @@ SELECT
     round(sum(by_unseen), 1) AS by_unseen,
     sum(incidents) AS n, sum(final) AS final
 FROM incidents_by_cause
-WHERE {weeks(*OF_PRODUCTION)}
+WHERE {weeks(*OF_PRODUCTION, delivery=True)}
 """,
     columns=(
         Column("by_changes", "Caused by changes", Unit.NUMBER),

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pipeline.panels.panel import PARTS, WEEK, Column, Form, Limits, N, Panel, Target, Unit
-from pipeline.panels.scope import OF_PRODUCTION, rows, weeks
+from pipeline.panels.scope import OF_PRODUCTION, owned, rows, weeks
 
 CAUSES = Panel(
     key="executive-incidents-weeks",
     title="Incidents by cause",
     question="Incidents of each week, each split by the probabilities of its causes.",
     form=Form.BARS,
+    reported_by=("week",),
     sql=f"""
 SELECT week, by_changes, by_none, by_unseen, incidents AS n
 FROM incidents_by_cause
-WHERE {weeks(*OF_PRODUCTION)}
+WHERE {weeks(*OF_PRODUCTION, delivery=True)}
 ORDER BY week
 """,
     columns=(
@@ -24,6 +25,30 @@ ORDER BY week
         N,
     ),
     leads_to=Target.ON_CALL,
+)
+LATEST = Panel(
+    key="executive-incidents-latest",
+    title="Did a change cause it?",
+    question="The newest incidents of this time, each with the probability that a change caused it (of all "
+    "candidates together), and the answer as far as it is known.",
+    form=Form.TABLE,
+    sql=f"""
+SELECT opened_at, incident, title, service, change_probability, answer, state
+FROM incident_answers
+WHERE {rows("service", "environment", at="opened_at")} AND {owned()}
+ORDER BY opened_at DESC, incident
+LIMIT 50
+""",
+    columns=(
+        Column("opened_at", "Opened", Unit.TIME),
+        Column("incident", "Incident", leads_to=Target.INCIDENT),
+        Column("title", "What"),
+        Column("service", "Service", leads_to=Target.SERVICE),
+        Column("change_probability", "P(change)", Unit.SHARE),
+        Column("answer", "Answer"),
+        Column("state", "State"),
+    ),
+    empty="No incident in this time. If there was one: connect Alertmanager or PagerDuty (docs/sources.md).",
 )
 BUDGETS = Panel(
     key="executive-budgets",

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from pipeline.panels.panel import PARTS, Column, Form, Panel, Target, Unit
-from pipeline.panels.scope import OF_PRODUCTION, rows
+from pipeline.panels.scope import OF_PRODUCTION, owned, rows
 
+_OPEN = "SELECT incident FROM incidents FINAL WHERE workspace = {workspace:String} AND isNull(resolved_at)"
+_SUSPECTED = f"workspace = {{workspace:String}} AND kind = 'deployment' AND incident IN ({_OPEN})"
+# those of `open_incidents`, by the same owner, without reading what else it says of them
 _OPEN_ONES = f"""
     SELECT incident
-    FROM open_incidents
-    WHERE {rows(*OF_PRODUCTION)} AND opened_at <= {{until:DateTime('UTC')}}
+    FROM
+    (
+        SELECT incident, opened_at, service
+        FROM incident_answers
+        WHERE {rows("service", "environment")} AND isNull(resolved_at)
+    ) AS i
+    LEFT JOIN
+    (
+        SELECT incident, argMin(candidate, rank) AS suspect
+        FROM attributions FINAL
+        WHERE {_SUSPECTED}
+        GROUP BY incident
+    ) AS a USING (incident)
+    LEFT JOIN
+    (
+        SELECT deployment AS suspect, service AS deployed
+        FROM deployments FINAL
+        WHERE workspace = {{workspace:String}}
+            AND deployment IN (SELECT candidate FROM attributions WHERE {_SUSPECTED})
+    ) AS d USING (suspect)
+    WHERE {owned("if(d.deployed != '', d.deployed, i.service)")}
     ORDER BY opened_at DESC, incident
     LIMIT 20
 """
@@ -29,7 +51,7 @@ SELECT
     deployment_probability, change,
     change_title, rollback_target, team
 FROM open_incidents
-WHERE {rows(*OF_PRODUCTION)} AND opened_at <= {{until:DateTime('UTC')}}
+WHERE {rows(*OF_PRODUCTION)}
 ORDER BY opened_at DESC, incident
 LIMIT 20
 """,
@@ -76,12 +98,7 @@ LEFT JOIN
     (
         SELECT candidate
         FROM attributions
-        WHERE workspace = {{workspace:String}} AND rank <= 5 AND incident IN
-        (
-            SELECT incident
-            FROM incidents FINAL
-            WHERE workspace = {{workspace:String}} AND isNull(resolved_at)
-        )
+        WHERE {_SUSPECTED} AND rank <= 5
     )
 ) AS d ON d.deployment = a.candidate
 ORDER BY a.onset_at DESC, incident, probability DESC, candidate

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.panels.panel import PARTS, Column, Form, Limits, Panel, Target, Unit
 from pipeline.panels.scope import OF_PRODUCTION, lately, rows
 
+_IN_TIME = "live_at >= {since:DateTime('UTC')} AND live_at <= {until:DateTime('UTC')}"
 _WENT_LIVE = f"{rows(*OF_PRODUCTION, at='live_at')} AND deployment IN ({lately()})"
 RECENT = Panel(
     key="on-call-recent-deployments",
@@ -55,12 +56,22 @@ LIMIT 50
 ROLLOUTS = Panel(
     key="on-call-rollouts",
     title="What is being rolled out?",
-    question="Deployments that have only part of the traffic yet, and those that failed in this time.",
+    question="Deployments that have only part of the traffic yet, however long, and those that failed in "
+    "this time.",
     form=Form.TABLE,
     sql=f"""
 SELECT live_at, service, environment, tag, outcome, fraction, deployment
 FROM deployment_impact
-WHERE {_WENT_LIVE} AND (fraction < 1 AND isNull(hours_live) OR transition = 'failed')
+WHERE
+    {rows(*OF_PRODUCTION)}
+    AND (fraction < 1 AND isNull(hours_live) OR transition = 'failed' AND {_IN_TIME})
+    AND deployment IN
+    (
+        SELECT deployment
+        FROM deployments
+        WHERE workspace = {{workspace:String}}
+            AND (fraction < 1 AND isNull(replaced_at) OR transition = 'failed' AND {_IN_TIME})
+    )
 ORDER BY live_at DESC, deployment
 LIMIT 30
 """,
@@ -75,7 +86,7 @@ LIMIT 30
     empty="No roll-out is under way, and none failed. Weights are told with `aftermerge report deployment`.",
 )
 _SMOKED = f"""
-    SELECT commit, sha
+    SELECT id, sha
     FROM events_check_finished
     WHERE {rows(at="time")} AND kind = 'smoke' AND sha != ''
 """
@@ -93,7 +104,7 @@ FROM
 (
     SELECT repository, sha, name, outcome, url, ended_at
     FROM check_runs
-    WHERE {rows(at="ended_at")} AND kind = 'smoke' AND commit IN (SELECT commit FROM ({_SMOKED}))
+    WHERE {rows(at="ended_at")} AND kind = 'smoke' AND id IN (SELECT id FROM ({_SMOKED}))
 ) AS r
 ASOF LEFT JOIN
 (

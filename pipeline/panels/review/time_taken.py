@@ -11,6 +11,7 @@ RESPONSE = Panel(
     title="How long until somebody answers?",
     question="Hours from the request to the first answer of a person, in working hours of whoever was asked.",
     form=Form.LINES,
+    reported_by=("week",),
     sql=f"""
 SELECT
     week, response_working_median AS median, response_working_p75 AS p75, response_working_p90 AS p90,
@@ -32,6 +33,7 @@ WAITING = Panel(
     question="Working hours that requests waited for reviewers in all their rounds, by the week in which "
     "they were closed.",
     form=Form.LINES,
+    reported_by=("week",),
     sql=f"""
 SELECT week, waiting_working_median AS median, waiting_working_p75 AS p75, waiting_working_p90 AS p90,
     closed AS n
@@ -76,6 +78,7 @@ SIZES = Panel(
     title="How large are changes?",
     question="Merged changes of each week by their size in lines, without generated and vendored files.",
     form=Form.BARS,
+    reported_by=("week",),
     sql=f"""
 SELECT week, tiny, small, medium, large, huge, sized AS n
 FROM change_size

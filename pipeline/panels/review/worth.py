@@ -12,6 +12,7 @@ STAMPS = Panel(
     question="Share of the approved changes that were approved faster than anybody reads them, and share "
     "of the merged ones that got a comment of substance.",
     form=Form.LINES,
+    reported_by=("week",),
     sql=f"""
 SELECT week, rubber_stamp_rate, substance_rate, stampable AS n
 FROM review_quality
