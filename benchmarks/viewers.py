@@ -1,7 +1,8 @@
 """What pages cost: until the first one is drawn in a browser, and while many look at them.
 
 ``python -m benchmarks viewers``: `aftermerge demo --web` in a process of its own, Chromium, and 50 viewers
-who ask every 5 s, as the pages' own script does, for a minute (``--quick``: 15 s).
+who ask every 5 s, as the pages' own script does, for a minute (``--quick``: 15 s): while nothing is told, and
+while an event arrives each second, after which no answer that was kept is taken for granted.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import os
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from itertools import cycle, islice
+from itertools import count, cycle, islice
 from pathlib import Path
 
 import httpx
 
 from benchmarks.figures import Figure, at_most, known
+from tests.live.process import TOKEN, command, environment
 from tests.pages.browser import Demo, Window, chromium, demo
 
 VIEWERS, EVERY_SECONDS = 50, 5.0
@@ -33,9 +36,9 @@ def figures(directory: Path, files: Sequence[Path], *, quick: bool) -> list[Figu
     with tempfile.TemporaryDirectory(dir=directory) as place, demo(Path(place)) as shown:
         opened = _opened(shown)
         idle = _cores(shown.pid, lambda: time.sleep(EVERY_SECONDS))
-        answers: list[float] = []
         seconds = QUICK_SECONDS if quick else SECONDS
-        cores = _cores(shown.pid, lambda: answers.extend(asyncio.run(_watched(shown, seconds))))
+        cores, answers = _while_watched(shown, seconds, telling=False)
+        busy, later = _while_watched(shown, seconds, telling=True)
     first = statistics.median(opened["/executive"])
     worst = max(opened, key=lambda page: statistics.median(opened[page]))
     return [
@@ -46,6 +49,8 @@ def figures(directory: Path, files: Sequence[Path], *, quick: bool) -> list[Figu
         at_most(f"{VIEWERS} viewers, each every {EVERY_SECONDS:g} s", cores, CORES_MAX,
                 f"{cores:.2f} cores ({idle:.2f} without)", f"<= {CORES_MAX:g} core"),
         known("their answers, median", statistics.median(answers), f"{statistics.median(answers):.0f} ms"),
+        at_most("the same viewers, while an event arrives each second", busy, CORES_MAX,
+                f"{busy:.2f} cores, answers in {statistics.median(later):.0f} ms", f"<= {CORES_MAX:g} core"),
     ]  # fmt: skip
 
 
@@ -67,13 +72,43 @@ def _opened(shown: Demo) -> dict[str, list[float]]:
     return found
 
 
-async def _watched(shown: Demo, seconds: float) -> list[float]:
+def _while_watched(shown: Demo, seconds: float, *, telling: bool) -> tuple[float, list[float]]:
+    """Cores that the process uses meanwhile, and the milliseconds of its answers."""
+    answers: list[float] = []
+    cores = _cores(shown.pid, lambda: answers.extend(asyncio.run(_watched(shown, seconds, telling=telling))))
+    return cores, answers
+
+
+async def _watched(shown: Demo, seconds: float, *, telling: bool) -> list[float]:
     """Viewers who look at one page each for so long; milliseconds of their answers."""
     until = time.monotonic() + seconds
+    reporter = asyncio.create_task(_told(shown, until)) if telling else None
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=VIEWERS)) as client:
         addresses = islice(cycle(shown.address(page) for page in PAGES), VIEWERS)
         looking = (_viewer(client, address, number, until) for number, address in enumerate(addresses))
-        return [taken for each in await asyncio.gather(*looking) for taken in each]
+        taken = [one for each in await asyncio.gather(*looking) for one in each]
+    if reporter is not None:
+        await reporter
+    return taken
+
+
+async def _told(shown: Demo, until: float) -> None:
+    """A deployment each second, into the workspace in which the demo listens."""
+    event = await asyncio.to_thread(_event)
+    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/cloudevents+json"}
+    async with httpx.AsyncClient(headers=headers) as client:
+        for number in count(2):
+            if time.monotonic() >= until:
+                return
+            another = event.replace(b"v1", b"v%d" % number)
+            answer = await client.post(f"{shown.place}/receive/live/cloudevents", content=another)
+            assert answer.is_success, answer.text
+            await asyncio.sleep(1.0)
+
+
+def _event() -> bytes:
+    told = command("report", "deployment", "paper", "production", "v1", "success", "--dry-run")
+    return subprocess.run(told, env=environment(), capture_output=True, check=True).stdout
 
 
 async def _viewer(client: httpx.AsyncClient, address: str, number: int, until: float) -> list[float]:

@@ -101,15 +101,19 @@ class Engine:
     def __init__(self, directory: Path) -> None:
         self.spare: list[Store] = []
         self.dsn = f"chdb://{directory}/store"
+        self._holder: Store | None = None
         self.open()
 
     def open(self) -> None:
-        self._holder = Store.open(self.dsn, "held_open")
+        if self._holder is None:
+            self._holder = Store.open(self.dsn, "held_open")
 
     def close(self) -> None:
         while self.spare:
             self.spare.pop().close()
-        self._holder.close()
+        if self._holder is not None:
+            self._holder.close()
+            self._holder = None
 
 
 _engines: list[Engine] = []
@@ -132,10 +136,15 @@ def dsn(engine: Engine) -> str:
 
 
 @pytest.fixture
-def own_engine() -> Iterator[None]:
+def own_engine() -> None:
     """The shared engine is let go of, for a test that opens directories of its own in this process."""
     for engine in _engines:
         engine.close()
-    yield
-    for engine in _engines:
-        engine.open()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The shared engine is there again for a test that needs it: opening it takes seconds."""
+    if "own_engine" not in getattr(item, "fixturenames", ()):
+        for engine in _engines:
+            engine.open()

@@ -34,7 +34,7 @@ class Demo:
         self.listen = listen
         self.place = f"http://{listen}"
         self.pid = pid
-        self._queries = queries
+        self.queries = queries
         self._said = said
 
     @property
@@ -43,7 +43,7 @@ class Demo:
 
     def table(self, statement: str) -> tuple[list[str], list[list[Any]]]:
         """What the ClickHouse port answers: columns and rows."""
-        answer = ask(self._queries, "/", f"{statement} FORMAT JSONCompact".encode())
+        answer = ask(self.queries, "/", f"{statement} FORMAT JSONCompact".encode())
         assert answer.status == 200, (statement, answer.body)
         return [column["name"] for column in answer.json["meta"]], answer.json["data"]
 

@@ -15,6 +15,7 @@ from pipeline.panels.panel import Form, Panel
 from tests.grafana.sent import ALL, sent
 from tests.live.process import needs
 from tests.pages.browser import CHROMIUM, Demo, Window, chromium, coloured, demo, empty_panels, failed_panels
+from tests.web import go_client
 
 #: a deployment that broke something, of a service with an objective
 CULPRIT = """
@@ -117,18 +118,21 @@ def test_what_happened_meanwhile_is_drawn_on_charts(window: Window, addresses: d
     assert window.violations() == []
 
 
-def test_what_grafana_would_send_has_an_answer_on_the_demo(shown: Demo) -> None:
+def test_grafana_s_driver_reads_what_grafana_would_ask_on_the_demo(shown: Demo) -> None:
     newest = "SELECT toUnixTimestamp(max(received_at)) FROM events WHERE workspace = 'simulated'"
     until = int(shown.value(newest))
     nothing = dict.fromkeys(("team", "service", "environment", "change_class"), ALL)
     chosen = {**nothing, "workspace": "simulated", "deployment": shown.value(CULPRIT), "until": until}
+    asked = []
     for told in DASHBOARDS:
         since = until - told.hours * 3600
         for panel in told.panels:
-            text = sent(statement(panel.sql), {**chosen, "since": since}, since, until)
-            columns, rows = shown.table(text)
-            assert rows, panel.key
-            assert {column.name for column in panel.columns} <= set(columns), panel.key
+            asked.append((panel, sent(statement(panel.sql), {**chosen, "since": since}, since, until)))
+    answers = go_client.read(go_client.built(), shown.queries, [text for _, text in asked])
+    for (panel, _), answer in zip(asked, answers, strict=True):
+        assert answer["error"] == "", panel.key
+        assert answer["rows"], panel.key
+        assert {column.name for column in panel.columns} <= set(answer["columns"]), panel.key
 
 
 @pytest.mark.parametrize("name", PAGES)

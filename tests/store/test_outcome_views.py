@@ -23,6 +23,7 @@ def test_incidents_by_cause(world: Store) -> None:
         ("2024-01-01", "all", "", *both),
         ("2024-01-01", "environment", "production", *severe),
         ("2024-01-01", "service", "api", *both),
+        ("2024-01-01", "service in environment", "api in production", *severe),
         ("2024-01-01", "severity", "SEV1", *severe),
         ("2024-01-01", "team", "core", *both),
     ]

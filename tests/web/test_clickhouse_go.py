@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,53 +9,31 @@ import pytest
 from grafana import statements as grafana_statements
 from pipeline.panels import DASHBOARDS
 from tests.grafana.sent import ALL, sent
+from tests.web import go_client
 from tests.web.conftest import ENDLESS, SECURITY_TOKEN, Endpoint, sockets, wait_until_left
+from tests.web.go_client import QUERY_SECONDS_MAX
 from tests.web.kinds import KINDS, plain
-
-GO_SECONDS_MAX = 600
-GO_SOURCE = Path(__file__).with_name("clickhouse_go")
-#: a query is cancelled after so long: in most tests never
-QUERY_SECONDS_MAX = 120
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def go_program() -> str:
-    """The small Go program, built where Go keeps what it builds: outside this tree."""
-    if shutil.which("go") is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no Go here, and CI has to have it")
-        pytest.skip("there is no Go here: clickhouse-go is tested where it is")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aftermerge-tests"
-    cache.mkdir(parents=True, exist_ok=True)
-    program = cache / "clickhouse_go"
-    # -mod=readonly: nothing but what go.sum names
-    built = subprocess.run(
-        ["go", "build", "-mod=readonly", "-o", str(program), "."],
-        cwd=GO_SOURCE,
-        capture_output=True,
-        text=True,
-        timeout=GO_SECONDS_MAX,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
-    return str(program)
+    return go_client.built()
 
 
 def go(
     program: str, endpoint: Endpoint, compression: str, *statements: str, seconds: float = QUERY_SECONDS_MAX
 ) -> list[dict[str, Any]]:
-    address = f"127.0.0.1:{endpoint.port}"
-    ran = subprocess.run(
-        [program, address, endpoint.database, SECURITY_TOKEN, compression, str(seconds), *statements],
-        capture_output=True,
-        text=True,
-        timeout=GO_SECONDS_MAX,
-        check=False,
+    return go_client.read(
+        program,
+        f"127.0.0.1:{endpoint.port}",
+        statements,
+        database=endpoint.database,
+        token=SECURITY_TOKEN,
+        compression=compression,
+        seconds=seconds,
     )
-    assert ran.returncode == 0, ran.stderr
-    return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "lz4"])
