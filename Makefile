@@ -41,8 +41,9 @@ demo-web: $(VENV)/.runtime ## the same in a browser, beside a made-up organisati
 	$(BIN)/aftermerge demo --web $(ARGS)
 
 .PHONY: examples
-examples: $(VENV)/.dev ## fetch what some tests need into the user's cache: GitHub's payloads (npm), Kafka, a registry and JDBC (Maven)
+examples: $(VENV)/.dev ## fetch what some tests need into the user's cache: GitHub's payloads and Grafana's schema (npm), Kafka, a registry and JDBC (Maven)
 	@$(BIN)/python -m tests.sources.github_examples
+	@$(BIN)/python -m tests.grafana.published
 	@$(BIN)/python -m tests.kafka.artifacts
 
 .PHONY: test

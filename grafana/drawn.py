@@ -154,7 +154,7 @@ def _figures(_: Panel) -> Any:
 
 
 def _table(_: Panel) -> Any:
-    return table.Panel().filterable(True)
+    return table.Panel().filterable(True).cell_options(common.TableAutoCellOptions())
 
 
 def _lines(_: Panel) -> Any:
