@@ -24,6 +24,8 @@ PARTITIONS = 2
 Told = Mapping[str, Sequence[Event]]
 
 
+# `kafka/test_outages.py` has the log alone before brokers of which one is gone
+@pytest.mark.nightly
 def test_one_of_three_brokers_stays_away(
     tmp_path: Path, workspaces: Told, undisturbed: dict[str, Any]
 ) -> None:
